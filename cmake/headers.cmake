@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+#
+# The layers of the house: a header includes only headers above it. The build, the installation and the include-order
+# test all read this list.
+
+# The core; Eigen is its only dependency.
+set(SHALLOW_CORE_HEADERS
+    version.hpp
+    types.hpp
+    error.hpp
+    random.hpp
+    packet_math.hpp
+    math.hpp
+    activation.hpp
+    softmax.hpp
+    loss.hpp
+    initializer.hpp
+    trainable.hpp
+    tile.hpp
+    dense.hpp
+    layer_view.hpp
+    stack.hpp
+    layer.hpp
+    network.hpp
+    two_layer_net.hpp
+    dynamic_network.hpp
+    optimizer.hpp
+    batch.hpp
+    fit.hpp
+    gradient_check.hpp
+    metrics.hpp
+    datasets.hpp)
+
+# Components, each with a dependency of its own.
+set(SHALLOW_IDX_HEADERS io/idx.hpp)
+
+# The umbrella: includes, direct or by way of others, of the whole core and nothing else.
+set(SHALLOW_UMBRELLA_HEADER shallow.hpp)
+
+set(SHALLOW_HEADERS_IN_ORDER ${SHALLOW_CORE_HEADERS} ${SHALLOW_IDX_HEADERS} ${SHALLOW_UMBRELLA_HEADER})

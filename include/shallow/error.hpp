@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What the library throws. Every message names the function, the argument, what was expected and what was given:
+///
+///     fit: X: expected 2 rows (n_x), one column a sample, given 3 x 400
+
+#include "shallow/types.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace shallow {
+
+/// A matrix has another shape than the function needs.
+class ShapeError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+/// A number, label or setting is outside of what the function takes.
+class ValueError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+/// A file cannot be read or written, or does not hold what its format promises.
+class FileError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+namespace detail {
+
+/// Throws `error`; where exceptions are switched off, prints its text and aborts.
+template <class Error>
+[[noreturn]] void raise(const Error& error) {
+#ifdef __cpp_exceptions
+  throw error;
+#else
+  std::fprintf(stderr, "shallow: %s\n", error.what());
+  std::abort();
+#endif
+}
+
+/// "function: argument: expected ..., given ..." thrown as `Error`.
+template <class Error>
+[[noreturn]] void raise_expected(std::string_view function, std::string_view argument, std::string_view expected,
+                                 std::string_view given) {
+  std::string text;
+  text.append(function).append(": ").append(argument).append(": expected ").append(expected);
+  text.append(", given ").append(given);
+  raise(Error(text));
+}
+
+/// A number as text, short and exact enough to recognise it.
+template <class Number>
+std::string to_text(const Number& number) {
+  if constexpr (std::is_integral_v<Number>) {
+    return std::to_string(number);
+  } else {
+    char buffer[32];
+    std::snprintf(buffer, sizeof buffer, "%.9g", static_cast<double>(number));
+    return buffer;
+  }
+}
+
+/// "W1". Appended, not added: at -O3 GCC 12 sees an overlap in the sum that is not there (its bug 105651).
+template <class Number>
+std::string numbered(const char* words, Number number) {
+  std::string text(words);
+  text.append(std::to_string(number));
+  return text;
+}
+
+/// "rows x cols" of a shape.
+inline std::string shape_text(Index rows, Index cols) { return std::to_string(rows) + " x " + std::to_string(cols); }
+
+}  // namespace detail
+}  // namespace shallow

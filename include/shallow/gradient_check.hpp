@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Are the gradients right? A check of backpropagation against central differences, for any Trainable.
+
+#include "shallow/error.hpp"
+#include "shallow/trainable.hpp"
+#include "shallow/types.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iosfwd>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace shallow {
+
+/// How `check_gradients` measures.
+struct GradientCheckOptions {
+  double step = 0;       ///< e of the difference, relative to max(1, |theta|); 0: the cube root of the machine epsilon
+  double tolerance = 0;  ///< largest relative difference that passes; 0: 1e-7 in double, 1e-2 in float
+};
+
+/// What `check_gradients` found in one block of numbers.
+struct GradientCheckBlock {
+  std::string name;       ///< "W1", "b1", ..., or "X" for dJ/dX
+  double difference = 0;  ///< |g - ga|_2 less what the rounding of J explains, over the norm; 1 if not finite
+  double norm = 0;        ///< |g|_2 + |ga|_2, g by backpropagation, ga by differences
+  bool measured = true;   ///< false if the gradient is zero, or so small that the rounding of J drowns it
+};
+
+/// The verdict of `check_gradients`.
+struct GradientCheck {
+  bool passed = false;
+  double worst = 0;   ///< the largest relative difference of a block
+  std::string block;  ///< where that is
+  Index row = 0;      ///< the entry of that block that contributes most
+  Index col = 0;
+  double analytic = 0;                     ///< its derivative by backpropagation
+  double numeric = 0;                      ///< its derivative by differences
+  std::vector<GradientCheckBlock> blocks;  ///< all of them
+  std::string message;                     ///< the verdict in words
+
+  explicit operator bool() const { return passed; }
+};
+
+/// Prints the verdict.
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const GradientCheck& check) {
+  return out << check.message;
+}
+
+namespace detail {
+
+/// Compares a gradient with central differences of J, block by block.
+template <class T>
+class DifferenceComparison {
+ public:
+  DifferenceComparison(const GradientCheckOptions& options) {
+    step_ = options.step > 0 ? options.step : std::cbrt(epsilon_);
+    tolerance_ = options.tolerance > 0 ? options.tolerance : (epsilon_ > 1e-10 ? 1e-2 : 1e-7);
+  }
+
+  /// `theta(i)` is a reference to the number to vary; J() evaluates the loss.
+  template <class Theta, class Loss, class Gradient>
+  void block(const std::string& name, Index rows, Index size, Theta&& theta, Loss&& J, Gradient&& gradient) {
+    double difference = 0;
+    double analytic = 0;
+    double numeric = 0;
+    double worst_entry = -1;
+    Index worst_index = 0;
+    double worst_numeric = 0;
+    for (Index i = 0; i < size; ++i) {
+      const auto g = static_cast<double>(gradient(i));
+      const double ga = derivative(theta(i), J, g);
+      const double off = std::abs(g - ga);
+      difference += off * off;
+      analytic += g * g;
+      numeric += ga * ga;
+      if (!std::isnan(worst_entry) && !(off <= worst_entry)) {  // NaN counts as the worst
+        worst_entry = off;
+        worst_index = i;
+        worst_numeric = ga;
+      }
+    }
+    const double norm = std::sqrt(analytic) + std::sqrt(numeric);
+    // A loss is known to a few epsilons of itself, so a difference quotient to that over the step.
+    const double rounding = 4 * epsilon_ * std::abs(static_cast<double>(J())) / step_ * std::sqrt(double(size));
+    double relative = norm == 0 ? 0 : std::max(std::sqrt(difference) - rounding, 0.0) / norm;
+    if (!std::isfinite(difference) || !std::isfinite(norm)) relative = 1;
+    if (size > 0 && (result_.blocks.empty() || relative > result_.worst)) {
+      result_.worst = relative;
+      result_.block = name;
+      result_.row = worst_index % rows;
+      result_.col = worst_index / rows;
+      result_.analytic = static_cast<double>(gradient(worst_index));
+      result_.numeric = worst_numeric;
+    }
+    result_.blocks.push_back({name, relative, norm, !(norm <= 20 * rounding)});
+  }
+
+  GradientCheck verdict() {
+    std::string unchecked;
+    for (const GradientCheckBlock& block : result_.blocks) {
+      if (!block.measured) unchecked += (unchecked.empty() ? "" : ", ") + block.name;
+    }
+    result_.passed = unchecked.empty() && result_.worst <= tolerance_;
+    result_.message = std::string(result_.passed ? "passed" : "FAILED") + ": worst relative difference " +
+                      to_text(result_.worst) + " in " + result_.block + "(" + std::to_string(result_.row) + ", " +
+                      std::to_string(result_.col) + "), backpropagation " + to_text(result_.analytic) +
+                      ", differences " + to_text(result_.numeric) + ", tolerance " + to_text(tolerance_);
+    if (!unchecked.empty()) {
+      result_.message += "; the gradients are zero, or drowned by rounding, in " + unchecked +
+                         ", so nothing was checked there: it takes larger weights or other samples";
+    }
+    return result_;
+  }
+
+ private:
+  /// (J(theta + e) - J(theta - e)) / 2e. An entry that disagrees with g is measured again with smaller steps: a corner
+  /// (of ReLU, say) within the step moves out of it, whereas a wrong g disagrees at every step.
+  template <class Loss>
+  double derivative(T& theta, Loss& J, double g) const {
+    const T kept = theta;
+    double best = 0;
+    double best_off = std::numeric_limits<double>::infinity();
+    double step = step_ * std::max(1.0, std::abs(static_cast<double>(kept)));
+    for (int attempt = 0; attempt < 3; ++attempt, step /= 10) {
+      theta = kept + T(step);
+      const T above = theta;
+      const auto upper = static_cast<double>(J());
+      theta = kept - T(step);
+      const auto lower = static_cast<double>(J());
+      const double ga = (upper - lower) / static_cast<double>(above - theta);
+      theta = kept;
+      const double off = std::abs(ga - g);
+      if (attempt == 0 || off < best_off) {
+        best = ga;
+        best_off = off;
+      }
+      if (best_off <= tolerance_ * (std::abs(g) + std::abs(ga))) break;
+    }
+    return best;
+  }
+
+  double epsilon_ = static_cast<double>(std::numeric_limits<T>::epsilon());
+  double step_;
+  double tolerance_;
+  GradientCheck result_;
+};
+
+}  // namespace detail
+
+/// Compares the gradient of J on the samples X, Y with central differences (J(theta + e) - J(theta - e)) / 2e for every
+/// parameter and, where the model gives dJ/dX, for every entry of X (course, "Gradient checking").
+///
+/// The measure is the worst relative difference over the blocks W1, b1, ..., X: one norm over all of them would hide an
+/// error in a small one. The relative difference is |g - ga|_2 / (|g|_2 + |ga|_2), less what the rounding of J
+/// explains. A block whose gradient is zero, or too small to be told from that rounding, has not been checked, and the
+/// verdict is then "failed".
+///
+/// Use a double model, weights of order 1 (not 0.01) and a handful of samples: the cost is two losses a parameter, six
+/// where they disagree.
+///
+/// \throws ShapeError, ValueError as `fit` does for X and Y
+/// \throws ValueError step, tolerance: expected >= 0 and finite
+template <Trainable M, class X, class Y, class L>
+GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y, const L& loss,
+                              const GradientCheckOptions& options = {}) {
+  using T = typename M::Scalar;
+  for (const auto& [name, value] : {std::pair{"step", options.step}, std::pair{"tolerance", options.tolerance}}) {
+    if (!(value >= 0) || !std::isfinite(value)) {
+      detail::raise_expected<ValueError>("check_gradients", name, ">= 0 and finite", detail::to_text(value));
+    }
+  }
+  M varied = model;
+  Matrix<T> input = x.derived().matrix();
+  const auto targets = detail::as_targets<T, L>("check_gradients", y);
+  detail::check_model_samples("check_gradients", model, loss, input, targets);
+  const Gradients<T> gradient = shallow::gradients(model, input, y.derived(), loss);
+  typename M::Workspace workspace;
+  const auto J = [&] { return std::as_const(varied).loss(input, y.derived(), loss, workspace); };
+
+  detail::DifferenceComparison<T> comparison(options);
+  auto&& parameters = varied.parameters();
+  for (const ParameterBlock& block : gradient.blocks) {
+    comparison.block(
+        block.name, block.rows, block.size(), [&](Index i) -> T& { return parameters(block.offset + i); }, J,
+        [&](Index i) { return gradient.parameters(block.offset + i); });
+  }
+  if (gradient.X.size() > 0) {
+    comparison.block(
+        "X", input.rows(), input.size(), [&](Index i) -> T& { return input.data()[i]; }, J,
+        [&](Index i) { return gradient.X.data()[i]; });
+  }
+  return comparison.verdict();
+}
+/// The same with the model's default loss.
+template <Trainable M, class X, class Y>
+GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y,
+                              const GradientCheckOptions& options = {}) {
+  return check_gradients(model, x, y, model.default_loss(), options);
+}
+
+}  // namespace shallow

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A dense layer A = g(W X + b): the parameters of one layer as a value, and a whole model when it stands alone (a
+/// single sigmoid neuron is logistic regression).
+
+#include "shallow/error.hpp"
+#include "shallow/initializer.hpp"
+#include "shallow/random.hpp"
+#include "shallow/stack.hpp"
+#include "shallow/types.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <type_traits>
+
+namespace shallow {
+
+namespace detail {
+
+/// A size known at compile time takes no room; one known at run time is an Index.
+template <int N>
+struct Size {
+  constexpr Index value() const { return N; }
+  friend bool operator==(const Size&, const Size&) = default;
+};
+template <>
+struct Size<Dynamic> {
+  Index n = 0;
+  constexpr Index value() const { return n; }
+  friend bool operator==(const Size&, const Size&) = default;
+};
+
+/// \throws ValueError `name`: expected >= 1; ShapeError `name`: expected the size fixed by the type
+template <int N>
+Size<N> checked_size(const char* function, const char* name, Index n) {
+  if (n < 1) raise_expected<ValueError>(function, name, ">= 1", to_text(n));
+  if constexpr (N == Dynamic) {
+    return {n};
+  } else {
+    if (n != N) raise_expected<ShapeError>(function, name, std::to_string(N) + " as the type says", to_text(n));
+    return {};
+  }
+}
+
+template <class G>
+bool same_activation(const G& a, const G& b) {
+  if constexpr (std::equality_comparable<G>) {
+    return a == b;
+  } else {
+    static_assert(std::is_empty_v<G>, "shallow: to compare models, give the activation an operator==");
+    return true;
+  }
+}
+
+/// Everything of a layer but its parameters.
+template <class G, int Inputs, int Outputs>
+struct LayerShape {
+  using Activation = G;
+  static constexpr int inputs = Inputs;
+  static constexpr int outputs = Outputs;
+
+  [[no_unique_address]] Size<Inputs> n_in;
+  [[no_unique_address]] Size<Outputs> n_out;
+  [[no_unique_address]] G activation;
+
+  Index parameter_count() const { return (n_in.value() + 1) * n_out.value(); }
+
+  /// The layer whose parameters begin at `data`.
+  template <class T>
+  LayerView<T, G, Inputs, Outputs> view(T* data) const {
+    return {data, n_in.value(), n_out.value(), activation};
+  }
+  friend bool operator==(const LayerShape& a, const LayerShape& b) {
+    return a.n_in == b.n_in && a.n_out == b.n_out && same_activation(a.activation, b.activation);
+  }
+};
+
+/// The parameters of a layer, counted where a product of two sizes must not overflow.
+/// \throws ValueError n_in, n_out: expected a layer that memory can hold
+template <class Shape>
+std::size_t checked_parameter_count(const char* function, const Shape& shape) {
+  const double count = (static_cast<double>(shape.n_in.value()) + 1) * static_cast<double>(shape.n_out.value());
+  if (count > static_cast<double>(std::numeric_limits<Index>::max()) / (1 << 15)) {
+    raise_expected<ValueError>(function, "n_in, n_out", "a layer that memory can hold",
+                               to_text(shape.n_in.value()) + ", " + to_text(shape.n_out.value()));
+  }
+  return static_cast<std::size_t>(shape.parameter_count());
+}
+
+/// He's rule for ReLU and Leaky ReLU, Glorot's for all others.
+template <class G>
+Initializer default_initializer(const G& g) {
+  if constexpr (requires { g.default_initializer(); }) {
+    return g.default_initializer();
+  } else if constexpr (std::is_same_v<G, ReLU> || std::is_same_v<G, LeakyReLU>) {
+    return Initializer::he();
+  } else {
+    return Initializer::glorot();
+  }
+}
+
+/// W drawn by `initializer` or, without one, as the activation asks; b zero.
+template <class View>
+void initialize(const View& layer, const std::optional<Initializer>& initializer, RandomState& random) {
+  const Initializer rule = initializer ? *initializer : default_initializer(layer.activation());
+  auto weights = layer.weights();
+  rule.fill(random, weights);
+  layer.bias().setZero();
+}
+
+/// The orientation that suits a sequence of widths (see tile.hpp).
+template <class T>
+constexpr Lanes lanes_of_widths(const Index* widths, std::size_t count) {
+  LaneCost cost;
+  for (std::size_t l = 1; l < count; ++l) cost.add_layer<T>(widths[l - 1], widths[l]);
+  return cost.lanes();
+}
+
+}  // namespace detail
+
+/// How a Layer begins.
+template <class G>
+struct LayerOptions {
+  std::uint32_t seed = 0;                    ///< of the RandomState that draws the weights
+  std::optional<Initializer> initializer{};  ///< unless given: He for ReLU and LeakyReLU, Glorot for all others
+  G activation{};                            ///< with its settings, say {.slope = 0.2}
+};
+
+/// A = g(W X + b), with W (n_out x n_in) and b (n_out x 1) in one contiguous block: W column after column, then b.
+///
+/// A regular value: copies are independent, == compares shapes, activations and every parameter. A const layer may be
+/// used by several threads at once. Sizes are fixed by the type or given at run time (Dynamic).
+template <shallow::Scalar T, class G, int Inputs = Dynamic, int Outputs = Dynamic>
+  requires Activation<G, T>
+class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
+  using Shape = detail::LayerShape<G, Inputs, Outputs>;
+
+ public:
+  static constexpr int inputs = Inputs;
+  static constexpr int outputs = Outputs;
+  using ActivationType = G;
+  using Options = LayerOptions<G>;
+
+  /// A layer of n_in inputs and n_out outputs.
+  /// \throws ValueError n_in, n_out: expected >= 1; n_in, n_out: expected a layer that memory can hold; and what the
+  ///         activation refuses of its settings
+  /// \throws ShapeError n_in, n_out: expected the size that the type says
+  Layer(Index n_in, Index n_out, const Options& options = {})
+      : shape_{detail::checked_size<Inputs>("Layer", "n_in", n_in),
+               detail::checked_size<Outputs>("Layer", "n_out", n_out), options.activation},
+        parameters_(detail::checked_parameter_count("Layer", shape_)) {
+    detail::check_activation(shape_.activation);
+    RandomState random(options.seed);
+    detail::initialize(shape_.view(parameters_.data()), options.initializer, random);
+  }
+
+  /// A layer whose sizes the type fixes.
+  explicit Layer(const Options& options = {}) requires(Inputs != Dynamic && Outputs != Dynamic)
+      : Layer(Inputs, Outputs, options) {}
+
+  Index n_in() const { return shape_.n_in.value(); }
+  Index n_out() const { return shape_.n_out.value(); }
+  const G& activation() const { return shape_.activation; }
+
+  /// W (n_out x n_in), to read or write.
+  auto weights() { return shape_.view(parameters_.data()).weights(); }
+  auto weights() const { return shape_.view(parameters_.data()).weights(); }
+  /// b (n_out x 1), to read or write.
+  auto bias() { return shape_.view(parameters_.data()).bias(); }
+  auto bias() const { return shape_.view(parameters_.data()).bias(); }
+
+  /// W, column after column, then b.
+  Eigen::Map<Vector<T>> parameters() { return {parameters_.data(), shape_.parameter_count()}; }
+  Eigen::Map<const Vector<T>> parameters() const { return {parameters_.data(), shape_.parameter_count()}; }
+
+  /// A = g(W X + b) (n_out x m); the same as predict(X).
+  /// \throws ShapeError X: expected n_x rows, one column a sample
+  template <class X>
+  Matrix<T> forward(const Eigen::DenseBase<X>& x) const {
+    return this->predict(x);
+  }
+
+  Index n_x() const { return n_in(); }
+  Index n_y() const { return n_out(); }
+  Index depth() const { return 1; }
+  const G& output_activation() const { return shape_.activation; }
+  shallow::default_loss<G> default_loss() const { return {}; }
+
+  friend bool operator==(const Layer& a, const Layer& b) {
+    return a.shape_ == b.shape_ && a.parameters_ == b.parameters_;
+  }
+
+ private:
+  template <class, shallow::Scalar>
+  friend class Stack;
+
+  static constexpr bool fixed_sizes = Inputs != Dynamic && Outputs != Dynamic;
+  static constexpr std::array<Index, 2> fixed_widths{Inputs, Outputs};
+  static constexpr detail::Lanes fixed_lanes = detail::lanes_of_widths<T>(fixed_widths.data(), 2);
+
+  detail::Lanes lanes() const {
+    const std::array<Index, 2> widths{n_in(), n_out()};
+    return detail::lanes_of_widths<T>(widths.data(), widths.size());
+  }
+  template <class F>
+  void for_each_layer(F&& f) const {
+    f(shape_.view(parameters_.data()), Index(0));
+  }
+  template <class F>
+  void for_each_layer_backward(F&& f) const {
+    f(shape_.view(parameters_.data()), Index(0), static_cast<const std::nullptr_t*>(nullptr));
+  }
+
+  Shape shape_;
+  detail::AlignedVector<T> parameters_;
+};
+
+}  // namespace shallow

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Losses: BinaryCrossEntropy, CategoricalCrossEntropy, MeanSquaredError, and what a type must offer to be one.
+///
+/// One convention for all of them: the loss of a sample is the **sum over its outputs**, J is the **mean over the m
+/// samples**, and there is no factor 1/2:
+///
+///     J = 1/m sum_j L(a^(j), y^(j))
+///
+/// A loss of your own states the sum of L over the samples it is given and its derivative, and then works with every
+/// network, optimiser and the gradient check:
+///
+///     struct LogCosh {                                          // L(a, y) = sum_i log cosh(a_i - y_i)
+///       template <class A, class Y>
+///       auto value(const A& a, const Y& y) const { return (a - y).cosh().log().sum(); }
+///       template <class A, class Y, class D>
+///       void gradient(const A& a, const Y& y, D& dA) const { dA = (a - y).tanh(); }
+///     };
+///
+/// `a`, `y` and `dA` are Eigen arrays of n_y rows, one column a sample, some of the samples of a batch at a time;
+/// neither function divides by m. A loss that is computed from the logits z instead names the output activation it
+/// belongs to: `using Output = Sigmoid;` then `value` receives Z, and `gradient` receives A and writes dZ. A loss may
+/// also offer `check_targets(function, Y, n_y)`, which throws if Y is not what it takes (otherwise: any finite
+/// numbers).
+
+#include "shallow/activation.hpp"
+#include "shallow/error.hpp"
+#include "shallow/math.hpp"
+#include "shallow/softmax.hpp"
+#include "shallow/types.hpp"
+
+#include <cmath>
+#include <concepts>
+#include <string>
+#include <type_traits>
+
+namespace shallow {
+
+/// A loss that is computed from the logits of the output activation `L::Output`.
+template <class L>
+concept LogitLoss = requires {
+  typename L::Output;
+};
+
+/// The sum of a loss over samples, and its derivative by what the network puts out (or by its logits: LogitLoss).
+template <class L, class T = double>
+concept Loss = std::copyable<L> &&
+    requires(const L loss, const Eigen::Array<T, Dynamic, Dynamic> a, const Eigen::Array<T, Dynamic, Dynamic> y,
+             Eigen::Array<T, Dynamic, Dynamic> d) {
+  { loss.value(a, y) } -> std::convertible_to<T>;
+  loss.gradient(a, y, d);
+};
+
+namespace detail {
+
+/// Integers as targets are class labels: one row, one entry a sample.
+template <class Y>
+inline constexpr bool holds_integers = Eigen::NumTraits<typename Y::Scalar>::IsInteger;
+
+/// A loss that is handed class labels as they are; for all others whole numbers become targets like any other.
+template <class L>
+concept LabelLoss = L::takes_labels;
+
+/// True if no entry is NaN or infinite: 0 x is 0 for finite x only. Vectorised, unlike Eigen's allFinite().
+template <class Derived>
+bool all_finite(const Eigen::DenseBase<Derived>& x) {
+  using T = typename Derived::Scalar;
+  if constexpr (std::is_floating_point_v<T>) {
+    return (x.derived().array() * T(0)).sum() == T(0);
+  } else if constexpr (Eigen::NumTraits<T>::IsInteger) {
+    return true;
+  } else {
+    return x.derived().array().isFinite().all();
+  }
+}
+
+template <class Y>
+void check_targets_finite(const char* function, const Y& y) {
+  if (!all_finite(y)) raise_expected<ValueError>(function, "Y", "finite numbers", "NaN or infinity among them");
+}
+
+/// Throws unless every entry of Y lies in [0, 1]; names the first that does not.
+template <class Y>
+void check_targets_unit_interval(const char* function, const Y& y) {
+  using T = typename Y::Scalar;
+  if ((y.array() >= T(0) && y.array() <= T(1)).all()) return;  // false for NaN
+  for (Index j = 0; j < y.cols(); ++j) {
+    for (Index i = 0; i < y.rows(); ++i) {
+      if (!(y(i, j) >= T(0) && y(i, j) <= T(1))) {
+        raise_expected<ValueError>(function, "Y", "labels in [0, 1]",
+                                   to_text(y(i, j)) + " in row " + std::to_string(i) + ", column " + std::to_string(j));
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Binary cross-entropy of a Sigmoid output, for each output on its own (course, "One neuron"):
+///
+///     L = - sum_i (y log a + (1 - y) log(1 - a)),  a = sigma(z)
+///       = sum_i (max(z, 0) - z y + log(1 + e^-|z|))          as it is computed: finite for every finite z
+///     dL/dz = a - y
+///
+/// Y (n_y x m) holds labels in [0, 1].
+struct BinaryCrossEntropy {
+  using Output = Sigmoid;
+
+  /// The sum of L over all entries, from the logits Z.
+  template <class Z, class Y>
+  auto value(const Z& z, const Y& y) const {
+    using T = typename Z::Scalar;
+    return T((ReLU{}(z)-z * y + softplus(-z.abs())).sum());
+  }
+  /// dL/dZ = A - Y.
+  template <class A, class Y, class D>
+  void gradient(const A& a, const Y& y, D& dZ) const {
+    dZ = a - y;
+  }
+  /// \throws ValueError Y: expected labels in [0, 1]
+  template <class Y>
+  void check_targets(const char* function, const Y& y, Index) const {
+    detail::check_targets_unit_interval(function, y);
+  }
+  friend bool operator==(const BinaryCrossEntropy&, const BinaryCrossEntropy&) = default;
+};
+
+namespace detail {
+
+/// y' z of sample j: the logit of its class.
+template <class Z, class Y>
+auto target_logit(const Z& z, const Y& y, Index j) {
+  if constexpr (holds_integers<Y>) {
+    return z(y(0, j), j);
+  } else {
+    return (z.col(j) * y.col(j)).sum();
+  }
+}
+
+}  // namespace detail
+
+/// Categorical cross-entropy of a Softmax output:
+///
+///     L = - sum_i y_i log a_i,  a = softmax(z)
+///       = log(sum_i e^{z_i}) - sum_i y_i z_i                 as it is computed, for y that sums to one
+///     dL/dz = a - y
+///
+/// Y holds one distribution a column (n_y x m, say one-hot), or m class labels 0 .. n_y - 1 as a vector of integers.
+struct CategoricalCrossEntropy {
+  using Output = Softmax;
+  static constexpr bool takes_labels = true;
+
+  /// The sum of L over the samples, from the logits Z.
+  template <class Z, class Y>
+  auto value(const Z& z, const Y& y) const {
+    using T = typename Z::Scalar;
+    using std::log;
+    T total(0);
+    // (max - y' z) + log(1 + ...) sample by sample: two numbers >= 0, so that no sum of losses comes out negative.
+    if constexpr (Z::IsRowMajor) {
+      detail::for_column_chunks(z, [&](Index first, Index count, const detail::ChunkRow<T>& top) {
+        detail::ChunkRow<T> sum = detail::ChunkRow<T>::Zero(count);
+        for (Index i = 0; i < z.rows(); ++i) sum += shallow::exp(z.row(i).segment(first, count) - top);
+        for (Index j = 0; j < count; ++j) total += (top(j) - detail::target_logit(z, y, first + j)) + log(sum(j));
+      });
+    } else {
+      for (Index j = 0; j < z.cols(); ++j) {
+        const T top = z.col(j).maxCoeff();
+        total += (top - detail::target_logit(z, y, j)) + log(shallow::exp(z.col(j) - top).sum());
+      }
+    }
+    return total;
+  }
+  /// dL/dZ = A - Y.
+  template <class A, class Y, class D>
+  void gradient(const A& a, const Y& y, D& dZ) const {
+    if constexpr (detail::holds_integers<Y>) {
+      dZ = a;
+      for (Index j = 0; j < a.cols(); ++j) dZ(y(0, j), j) -= typename A::Scalar(1);
+    } else {
+      dZ = a - y;
+    }
+  }
+  /// \throws ValueError Y: expected class labels in 0 .. n_y - 1, or labels in [0, 1] of which every column sums to 1
+  template <class Y>
+  void check_targets(const char* function, const Y& y, Index n_y) const {
+    if constexpr (detail::holds_integers<Y>) {
+      for (Index j = 0; j < y.size(); ++j) {
+        if (y(0, j) < 0 || y(0, j) >= n_y) {
+          detail::raise_expected<ValueError>(function, "Y", detail::numbered("class labels in 0 .. ", n_y - 1),
+                                             std::to_string(y(0, j)) + " in column " + std::to_string(j));
+        }
+      }
+    } else {
+      using T = typename Y::Scalar;
+      detail::check_targets_unit_interval(function, y);
+      // Room for the rounding of soft labels, far below what any mistake in them would show.
+      const auto tolerance = static_cast<T>(1e-4);
+      for (Index j = 0; j < y.cols(); ++j) {
+        const T sum = y.col(j).sum();
+        if (sum < T(1) - tolerance || sum > T(1) + tolerance) {
+          detail::raise_expected<ValueError>(function, "Y", "columns that sum to 1",
+                                             to_text_sum(sum) + " in column " + std::to_string(j));
+        }
+      }
+    }
+  }
+  friend bool operator==(const CategoricalCrossEntropy&, const CategoricalCrossEntropy&) = default;
+
+ private:
+  template <class T>
+  static std::string to_text_sum(const T& sum) {
+    return "the sum " + detail::to_text(sum);
+  }
+};
+
+/// Squared error of any output, summed over the outputs:
+///
+///     L = sum_i (a_i - y_i)^2        dL/da = 2 (a - y)
+///
+/// Y (n_y x m) holds finite numbers.
+struct MeanSquaredError {
+  /// The sum of L over all entries.
+  template <class A, class Y>
+  auto value(const A& a, const Y& y) const {
+    using T = typename A::Scalar;
+    return T((a - y).square().sum());
+  }
+  /// dL/dA = 2 (A - Y).
+  template <class A, class Y, class D>
+  void gradient(const A& a, const Y& y, D& dA) const {
+    using T = typename A::Scalar;
+    dA = T(2) * (a - y);
+  }
+  /// \throws ValueError Y: expected finite numbers
+  template <class Y>
+  void check_targets(const char* function, const Y& y, Index) const {
+    detail::check_targets_finite(function, y);
+  }
+  friend bool operator==(const MeanSquaredError&, const MeanSquaredError&) = default;
+};
+
+namespace detail {
+
+template <class G>
+struct DefaultLoss {
+  using type = MeanSquaredError;
+};
+template <>
+struct DefaultLoss<Sigmoid> {
+  using type = BinaryCrossEntropy;
+};
+template <>
+struct DefaultLoss<Softmax> {
+  using type = CategoricalCrossEntropy;
+};
+
+template <class L, class Y>
+void check_targets(const L& loss, const char* function, const Y& y, Index n_y) {
+  if constexpr (requires { loss.check_targets(function, y, n_y); }) {
+    loss.check_targets(function, y, n_y);
+  } else {
+    check_targets_finite(function, y);
+  }
+}
+
+/// The derivative dJ/dA itself in the place of targets: what backward() from a given dJ/dA sends through a network.
+struct GivenDerivative {
+  template <class A, class Y>
+  auto value(const A&, const Y&) const {
+    return typename A::Scalar(0);
+  }
+  template <class A, class Y, class D>
+  void gradient(const A&, const Y& y, D& dA) const {
+    dA = y;
+  }
+  template <class Y>
+  void check_targets(const char* function, const Y& dA, Index) const {
+    if (!all_finite(dA)) raise_expected<ValueError>(function, "dA", "finite numbers", "NaN or infinity among them");
+  }
+};
+
+}  // namespace detail
+
+/// The loss that follows from an output activation unless another is named: Sigmoid -> BinaryCrossEntropy,
+/// Softmax -> CategoricalCrossEntropy, everything else -> MeanSquaredError.
+template <class G>
+using default_loss = typename detail::DefaultLoss<G>::type;
+
+}  // namespace shallow

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Vectorised exp, sigmoid, tanh and softplus; log_sum_exp.
+///
+/// The four functions take a number or any dense Eigen expression, Matrix or Array:
+///
+///     double p = shallow::sigmoid(0.3);
+///     A = shallow::tanh(W * X);            // coefficient by coefficient, on matrices too
+///
+/// For float and double they are written in Eigen's packet operations, so one text serves SSE, AVX, AVX-512, NEON and
+/// plain scalars. The result has the same bits wherever a value stands in an array and for a single number, since a
+/// single number is computed as a whole packet; it does depend on whether the processor has a fused multiply-add.
+/// Largest errors measured over the whole range, in units in the last place (139 million floats, 20 million doubles):
+///
+///                                  exp    sigmoid   tanh   softplus
+///     with multiply-add   float    1.61   2.49      2.46   2.79
+///                         double   1.54   2.45      2.59   2.82
+///     without             float    1.91   2.49      2.46   2.79
+///                         double   1.82   2.45      2.56   2.85
+///
+/// Finite input gives a finite result (exp overflows to +inf as it must), NaN gives NaN, infinities give their limits,
+/// tanh keeps the sign of zero, |tanh| <= 1 and 0 <= sigmoid <= 1. Where the true result is below the smallest normal
+/// number the absolute error is at most that number (sigmoid and softplus may give 0 there).
+///
+/// Any other number type (long double, a dual number) goes through exp, tanh, log and, where it has one, log1p of its
+/// own namespace or of std. An integer is taken as double.
+
+#include "shallow/packet_math.hpp"
+#include "shallow/types.hpp"
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <type_traits>
+
+namespace shallow {
+namespace detail {
+
+// The four functions as a pair each: on a packet, and on a number of any other type.
+
+struct ExpKernel {
+  template <class Packet>
+  static EIGEN_ALWAYS_INLINE Packet packet(const Packet& x) {
+    return packet_exp(x);
+  }
+  template <class T>
+  static T generic(const T& x) {
+    using std::exp;
+    return T(exp(x));
+  }
+};
+
+struct SigmoidKernel {
+  template <class Packet>
+  static EIGEN_ALWAYS_INLINE Packet packet(const Packet& x) {
+    return packet_sigmoid(x);
+  }
+  template <class T>
+  static T generic(const T& x) {
+    const bool negative = x < T(0);
+    const T e = ExpKernel::generic(T(negative ? x : T(-x)));
+    return T((negative ? e : T(1)) / (T(1) + e));
+  }
+};
+
+struct TanhKernel {
+  template <class Packet>
+  static EIGEN_ALWAYS_INLINE Packet packet(const Packet& x) {
+    return packet_tanh(x);
+  }
+  template <class T>
+  static T generic(const T& x) {
+    using std::tanh;
+    return T(tanh(x));
+  }
+};
+
+struct SoftplusKernel {
+  template <class Packet>
+  static EIGEN_ALWAYS_INLINE Packet packet(const Packet& x) {
+    return packet_softplus(x);
+  }
+  template <class T>
+  static T generic(const T& x) {
+    using std::log;
+    using std::log1p;
+    const bool positive = T(0) < x;
+    const T e = ExpKernel::generic(T(positive ? T(-x) : x));
+    const T base = positive ? x : T(0);
+    if constexpr (requires { log1p(e); }) {
+      return T(base + log1p(e));
+    } else {
+      return T(base + log(T(1) + e));
+    }
+  }
+};
+
+/// A single number, computed as a whole packet. Not inlined, or every loop of Eigen's would hold further copies of the
+/// code for the coefficients before and after its packets.
+template <class Kernel, class T>
+EIGEN_DONT_INLINE T single(T x) {
+  using Packet = typename Eigen::internal::packet_traits<T>::type;
+  return Eigen::internal::pfirst(Kernel::packet(all<Packet>(x)));
+}
+
+/// What Eigen applies to each coefficient or packet.
+template <class Kernel, class T>
+struct CoefficientOp {
+  T operator()(const T& x) const {
+    if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+      return single<Kernel>(x);
+    } else {
+      return Kernel::generic(x);
+    }
+  }
+  template <class Packet>
+  EIGEN_ALWAYS_INLINE Packet packetOp(const Packet& x) const {
+    return Kernel::packet(x);
+  }
+};
+
+template <class T>
+concept DenseExpression = std::is_base_of_v<Eigen::DenseBase<T>, T>;
+
+/// A function of numbers and of Eigen expressions. An object and no overload set, so that an unqualified tanh(x) inside
+/// of this namespace does not also find Eigen's.
+template <class Kernel>
+struct Elementwise {
+  template <class T>
+    requires(!DenseExpression<T> && !std::integral<T> && Scalar<T>)
+  T operator()(const T& x) const { return CoefficientOp<Kernel, T>{}(x); }
+  double operator()(std::integral auto x) const { return (*this)(static_cast<double>(x)); }
+
+  template <class Derived>
+    requires Scalar<typename Derived::Scalar>
+  auto operator()(const Eigen::DenseBase<Derived>& x) const {
+    return x.derived().unaryExpr(CoefficientOp<Kernel, typename Derived::Scalar>{});
+  }
+};
+
+}  // namespace detail
+
+// Each of these returns for an Eigen expression an expression again, evaluated when assigned; like Eigen's own x.tanh()
+// it refers to the matrices in x, which must outlive it.
+
+/// e^x.
+inline constexpr detail::Elementwise<detail::ExpKernel> exp{};
+
+/// 1 / (1 + e^-x).
+inline constexpr detail::Elementwise<detail::SigmoidKernel> sigmoid{};
+
+/// (e^x - e^-x) / (e^x + e^-x).
+inline constexpr detail::Elementwise<detail::TanhKernel> tanh{};
+
+/// log(1 + e^x), a smooth max(x, 0); its derivative is sigmoid(x).
+inline constexpr detail::Elementwise<detail::SoftplusKernel> softplus{};
+
+/// log(sum of e^x_i) of a row or column, as max + log(sum of e^(x_i - max)), which cannot overflow.
+///
+/// Absolute error: a few epsilons times max(1, largest |x_i|, |result|). -inf for an empty vector and if all entries
+/// are -inf; +inf if one is and none is NaN; NaN if one is. Allocates nothing for vectors, their parts and cheap
+/// expressions; one that is dear to evaluate, a matrix product say, is evaluated once, into a temporary.
+template <class Derived>
+  requires(Scalar<typename Derived::Scalar>&& Derived::IsVectorAtCompileTime != 0)
+typename Derived::Scalar log_sum_exp(const Eigen::DenseBase<Derived>& x) {
+  using T = typename Derived::Scalar;
+  using std::log;
+  if (x.size() == 0) return T(-std::numeric_limits<double>::infinity());
+  const typename Eigen::internal::nested_eval<Derived, 2>::type values(x.derived());
+  const T largest = values.maxCoeff();
+  // An infinite or NaN shift would make NaN of everything; unshifted the sum comes out as stated above.
+  const bool finite = T(largest - largest) < T(1);
+  const T shift = finite ? largest : T(0);
+  // A sum of sums: in a single long one the roundings would add up.
+  constexpr Index block = 64;
+  T sum(0);
+  for (Index i = 0; i < values.size(); i += block) {
+    sum = T(sum + exp(values.segment(i, std::min(block, values.size() - i)).array() - shift).sum());
+  }
+  return T(shift + log(sum));
+}
+
+}  // namespace shallow
+
+namespace Eigen::internal {
+
+template <class Kernel, class T>
+struct functor_traits<shallow::detail::CoefficientOp<Kernel, T>> {
+  enum {
+    Cost = 25 * int(NumTraits<T>::MulCost),
+    PacketAccess = (std::is_same_v<T, float> || std::is_same_v<T, double>)&&bool(packet_traits<T>::Vectorizable)
+  };
+};
+
+}  // namespace Eigen::internal

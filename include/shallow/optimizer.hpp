@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Optimisers: GradientDescent, Momentum and Adam. Settings are aggregates of double; what an optimiser remembers from
+/// step to step is a `State` of its own, which the caller keeps, so that training can be continued or begun anew.
+///
+/// All parameters of a model are one vector theta, g = dJ/dtheta is another, and one call of `step` is one step: time
+/// is counted once however many layers there are.
+///
+/// An optimiser of your own offers `State<T>`, `check()` and `step(theta, g, state)`; with `prepare(size, state)`, too,
+/// which makes room in a new state, `fit` does not even allocate in its first step.
+
+#include "shallow/error.hpp"
+#include "shallow/types.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace shallow {
+
+/// Moves parameters against their gradient.
+template <class O, class T = double>
+concept Optimizer = std::copyable<O> && requires(const O optimizer, Eigen::Map<Vector<T>> parameters,
+                                                 const Vector<T> gradient, typename O::template State<T> state) {
+  optimizer.check();
+  optimizer.step(parameters, gradient, state);
+};
+
+namespace detail {
+
+inline void check_positive(const char* optimizer, const char* name, double value) {
+  if (!(value > 0) || !std::isfinite(value)) {
+    raise_expected<ValueError>(optimizer, name, "> 0 and finite", to_text(value));
+  }
+}
+inline void check_fraction(const char* optimizer, const char* name, double value) {
+  if (!(value >= 0 && value < 1)) raise_expected<ValueError>(optimizer, name, ">= 0 and < 1", to_text(value));
+}
+
+/// The arguments of `step`, of which only the state says T.
+template <class T>
+using Parameters = std::type_identity_t<Eigen::Ref<Vector<T>>>;
+template <class T>
+using Gradient = std::type_identity_t<const Eigen::Ref<const Vector<T>>&>;
+
+/// A vector that a state keeps, zero before the first step.
+/// \throws ShapeError state: expected the size of the parameters
+template <class T>
+void prepare_moment(const char* optimizer, Vector<T>& moment, Index size, std::int64_t steps) {
+  if (moment.size() == size) return;
+  if (moment.size() != 0 || steps != 0) {
+    raise_expected<ShapeError>(optimizer, "state", shape_text(size, 1), shape_text(moment.size(), 1));
+  }
+  moment.setZero(size);
+}
+
+}  // namespace detail
+
+/// theta := theta - alpha g   (course, "Gradient descent")
+struct GradientDescent {
+  double learning_rate = 0.01;  ///< alpha > 0
+
+  template <class T>
+  struct State {
+    std::int64_t steps = 0;  ///< taken so far
+
+    friend bool operator==(const State&, const State&) = default;
+  };
+
+  /// \throws ValueError learning_rate: expected > 0 and finite
+  void check() const { detail::check_positive("GradientDescent", "learning_rate", learning_rate); }
+
+  template <class T>
+  void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
+    parameters -= T(learning_rate) * gradient;
+    ++state.steps;
+  }
+};
+
+/// v := mu v + g,  theta := theta - alpha v   (v = 0 at first; Polyak 1964, in the form of PyTorch's SGD)
+struct Momentum {
+  double learning_rate = 0.01;  ///< alpha > 0
+  double momentum = 0.9;        ///< mu in [0, 1)
+
+  template <class T>
+  struct State {
+    std::int64_t steps = 0;  ///< taken so far
+    Vector<T> velocity;      ///< v
+
+    friend bool operator==(const State& a, const State& b) {
+      return a.steps == b.steps && a.velocity.size() == b.velocity.size() && a.velocity == b.velocity;
+    }
+  };
+
+  /// \throws ValueError learning_rate: expected > 0 and finite; momentum: expected >= 0 and < 1
+  void check() const {
+    detail::check_positive("Momentum", "learning_rate", learning_rate);
+    detail::check_fraction("Momentum", "momentum", momentum);
+  }
+
+  /// Room for v. \throws ShapeError state: expected the size of the parameters
+  template <class T>
+  void prepare(Index size, State<T>& state) const {
+    detail::prepare_moment("Momentum", state.velocity, size, state.steps);
+  }
+
+  /// \throws ShapeError state: expected the size of the parameters
+  template <class T>
+  void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
+    prepare(parameters.size(), state);
+    state.velocity = T(momentum) * state.velocity + gradient;
+    parameters -= T(learning_rate) * state.velocity;
+    ++state.steps;
+  }
+};
+
+/// Adam (Kingma and Ba 2015, algorithm 1), with decoupled weight decay (Loshchilov and Hutter 2019) if asked for:
+///
+///     m := beta1 m + (1 - beta1) g              m^ = m / (1 - beta1^t)
+///     v := beta2 v + (1 - beta2) g^2            v^ = v / (1 - beta2^t)
+///     theta := theta - alpha (m^ / (sqrt(v^) + epsilon) + lambda theta)
+///
+/// t counts the steps from 1: the first one moves every parameter by about alpha. Decay applies to weights and biases
+/// alike.
+struct Adam {
+  double learning_rate = 0.001;  ///< alpha > 0
+  double beta1 = 0.9;            ///< in [0, 1)
+  double beta2 = 0.999;          ///< in [0, 1)
+  double epsilon = 1e-8;         ///< > 0, outside of the square root
+  double weight_decay = 0;       ///< lambda >= 0
+
+  template <class T>
+  struct State {
+    std::int64_t steps = 0;  ///< t, taken so far
+    Vector<T> first;         ///< m
+    Vector<T> second;        ///< v
+
+    friend bool operator==(const State& a, const State& b) {
+      return a.steps == b.steps && a.first.size() == b.first.size() && a.first == b.first &&
+             a.second.size() == b.second.size() && a.second == b.second;
+    }
+  };
+
+  /// \throws ValueError learning_rate, epsilon: expected > 0 and finite; beta1, beta2: expected >= 0 and < 1;
+  ///         weight_decay: expected >= 0 and finite
+  void check() const {
+    detail::check_positive("Adam", "learning_rate", learning_rate);
+    detail::check_fraction("Adam", "beta1", beta1);
+    detail::check_fraction("Adam", "beta2", beta2);
+    detail::check_positive("Adam", "epsilon", epsilon);
+    if (!(weight_decay >= 0) || !std::isfinite(weight_decay)) {
+      detail::raise_expected<ValueError>("Adam", "weight_decay", ">= 0 and finite", detail::to_text(weight_decay));
+    }
+  }
+
+  /// Room for m and v. \throws ShapeError state: expected the size of the parameters
+  template <class T>
+  void prepare(Index size, State<T>& state) const {
+    detail::prepare_moment("Adam", state.first, size, state.steps);
+    detail::prepare_moment("Adam", state.second, size, state.steps);
+  }
+
+  /// \throws ShapeError state: expected the size of the parameters
+  template <class T>
+  void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
+    prepare(parameters.size(), state);
+    ++state.steps;
+    const auto t = static_cast<double>(state.steps);
+    const auto rate = static_cast<T>(learning_rate / (1 - std::pow(beta1, t)));
+    const auto second_correction = static_cast<T>(1 / (1 - std::pow(beta2, t)));
+    // An epsilon too small for T must not become 0: 0 / 0 would follow.
+    const T smallest = std::max(static_cast<T>(epsilon), std::numeric_limits<T>::min());
+    auto m = state.first.array();
+    auto v = state.second.array();
+    m += T(1 - beta1) * (gradient.array() - m);
+    v += T(1 - beta2) * (gradient.array().square() - v);
+    // Where alpha lambda is 0 this multiplies by exactly 1.
+    parameters.array() = parameters.array() * T(1 - learning_rate * weight_decay) -
+                         rate * m / ((v * second_correction).sqrt() + smallest);
+  }
+};
+
+}  // namespace shallow

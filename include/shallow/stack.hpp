@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Forward propagation and backpropagation through a stack of dense layers: what Layer, Network, TwoLayerNet and
+/// DynamicNetwork have in common.
+///
+/// For l = 1 .. L, with A[0] = X (course, "One neuron, then a network" and "Gradient descent"):
+///
+///     Z[l] = W[l] A[l-1] + b[l]       A[l] = g_l(Z[l])                        J = 1/m sum_j L(a^(j), y^(j))
+///
+///     D[L] = dJ/dA[L] o g_L'(Z[L])    (A[L] - Y) / m for a cross-entropy on its own output activation
+///     D[l] = (W[l+1]' D[l+1]) o g_l'(Z[l])
+///     dW[l] = D[l] A[l-1]'            db[l] = (row sums of D[l])              dJ/dX = W[1]' D[1]
+
+#include "shallow/activation.hpp"
+#include "shallow/dense.hpp"
+#include "shallow/error.hpp"
+#include "shallow/layer_view.hpp"
+#include "shallow/loss.hpp"
+#include "shallow/tile.hpp"
+#include "shallow/trainable.hpp"
+#include "shallow/types.hpp"
+
+#include <array>
+#include <cstddef>
+#include <iosfwd>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace shallow {
+
+namespace detail {
+
+/// Memory of a cache line's alignment, whatever the compiler's flags: what is stored in it has one layout in every
+/// object file of a program.
+template <class T>
+struct CacheAligned {
+  using value_type = T;
+  static constexpr std::align_val_t alignment{64};
+
+  CacheAligned() = default;
+  template <class U>
+  CacheAligned(const CacheAligned<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, alignment); }
+  friend bool operator==(const CacheAligned&, const CacheAligned&) { return true; }
+};
+
+template <class T>
+using AlignedVector = std::vector<T, CacheAligned<T>>;
+
+template <class T>
+std::string scalar_name() {
+  if constexpr (std::is_same_v<T, float>) return "float";
+  if constexpr (std::is_same_v<T, double>) return "double";
+  if constexpr (std::is_same_v<T, long double>) return "long double";
+  return "custom scalar";
+}
+
+}  // namespace detail
+
+/// The reusable storage of a pass: give one to repeated calls and only the first of them allocates. It belongs to no
+/// model; one thread uses it at a time.
+template <shallow::Scalar T>
+class PassWorkspace {
+ public:
+  /// Forgets and frees everything.
+  void clear() { *this = PassWorkspace(); }
+
+ private:
+  template <class, shallow::Scalar>
+  friend class Stack;
+
+  struct Slot {
+    Index z = 0;
+    Index a = 0;
+    Index packed = 0;
+  };
+
+  T* at(Index offset) { return memory_.data() + offset; }
+  /// Where the targets of a tile go: numbers, or class labels.
+  template <class Target>
+  Target* targets() {
+    if constexpr (std::is_same_v<Target, T>) {
+      return at(targets_);
+    } else {
+      return labels_.data();
+    }
+  }
+
+  detail::AlignedVector<T> memory_;
+  std::vector<Slot> slots_;
+  std::vector<int> labels_;
+  Index input_ = 0;
+  Index targets_ = 0;
+  std::array<Index, 2> delta_{};
+};
+
+/// Passes through a stack of layers. `Derived` says what the layers are (see Network):
+///
+///     parameters(), const and not         all parameters in one vector
+///     depth(), n_x(), n_y()
+///     for_each_layer(f)                   f(LayerView, l) for l = 0 .. depth - 1, of a const model
+///     for_each_layer_backward(f)          the same from the last to the first
+///     output_activation(), default_loss()
+///     lanes()                             the orientation of its tiles
+template <class Derived, shallow::Scalar T>
+class Stack {
+ public:
+  using Scalar = T;
+  using Workspace = PassWorkspace<T>;
+
+  /// Number of parameters: sum over the layers of (n_{l-1} + 1) n_l.
+  Index parameter_count() const { return self().parameters().size(); }
+
+  /// Names and shapes of the parameters: W1, b1, W2, b2, ...
+  std::vector<ParameterBlock> parameter_blocks() const {
+    std::vector<ParameterBlock> blocks;
+    Index offset = 0;
+    self().for_each_layer([&](const auto& layer, Index l) {
+      const Index weights = layer.n_in() * layer.n_out();
+      blocks.push_back({detail::numbered("W", l + 1), layer.n_out(), layer.n_in(), offset});
+      blocks.push_back({detail::numbered("b", l + 1), layer.n_out(), 1, offset + weights});
+      offset += weights + layer.n_out();
+    });
+    return blocks;
+  }
+
+  /// A readable table of the layers: shapes, activations and parameter counts.
+  std::string summary() const {
+    std::string head = std::to_string(self().n_x());
+    std::string rows;
+    self().for_each_layer([&](const auto& layer, Index l) {
+      const std::string activation = detail::activation_text(layer.activation());
+      head.append(" -> ").append(std::to_string(layer.n_out())).append(" ").append(activation);
+      rows.append(detail::numbered("\n  layer ", l + 1))
+          .append(": W ")
+          .append(detail::shape_text(layer.n_out(), layer.n_in()));
+      rows.append(", b ").append(detail::shape_text(layer.n_out(), 1)).append(", ").append(activation).append(", ");
+      rows.append(std::to_string(layer.parameter_count())).append(" parameters");
+    });
+    return head + " (" + detail::scalar_name<T>() + "), " + std::to_string(parameter_count()) + " parameters" + rows;
+  }
+
+  /// A[L] (n_y x m): the output for every column of X (n_x x m). m = 0 gives no columns; NaN in gives NaN out.
+  /// X may be any Eigen expression; it is read in place where it lies column after column, and copied otherwise.
+  /// \throws ShapeError X: expected n_x rows, one column a sample
+  template <class X>
+  Matrix<T> predict(const Eigen::DenseBase<X>& x) const {
+    Matrix<T> a(self().n_y(), x.cols());
+    Workspace workspace;
+    predict(x, a, workspace);
+    return a;
+  }
+
+  /// The same into given storage A (n_y x m); allocates nothing once the workspace has served as large a call.
+  /// \throws ShapeError X: expected n_x rows, one column a sample
+  /// \throws ShapeError A: expected n_y x m
+  template <class X>
+  void predict(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<T>> a, Workspace& workspace) const {
+    const auto input = detail::as_input<T>(x);
+    detail::check_input("predict", input, self().n_x());
+    if (a.rows() != self().n_y() || a.cols() != input.cols()) {
+      detail::raise_expected<ShapeError>("predict", "A", detail::shape_text(self().n_y(), input.cols()) + " (n_y x m)",
+                                         detail::shape_text(a.rows(), a.cols()));
+    }
+    const detail::Samples<T, T> samples{input.data(), input.outerStride(), input.rows(), nullptr, 0, 0,
+                                        nullptr,      input.cols()};
+    with_lanes([&](auto lanes) { predict_tiles<decltype(lanes)::value>(samples, a, workspace); });
+  }
+
+  /// J on the samples X (n_x x m), Y (n_y x m, or m class labels).
+  /// \throws ShapeError, ValueError as `fit` does for X and Y
+  template <class X, class Y, class L>
+  T loss(const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y, const L& loss, Workspace& workspace) const {
+    return checked_pass("loss", x, y, loss, nullptr, nullptr, workspace);
+  }
+
+  /// J, and dJ/dparameters written to `gradient` (parameter_count() numbers); dJ/dX to `dX` (n_x x m) if it is given.
+  /// Allocates nothing once the workspace has served as large a call.
+  /// \throws ShapeError, ValueError as `fit` does for X and Y
+  /// \throws ShapeError gradient: expected parameter_count() x 1; dX: expected n_x x m
+  template <class X, class Y, class L>
+  T loss_and_gradient(const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y, const L& loss,
+                      Eigen::Ref<Vector<T>> gradient, Workspace& workspace, Matrix<T>* dX = nullptr) const {
+    return checked_pass("loss_and_gradient", x, y, loss, &gradient, dX, workspace);
+  }
+
+  /// The same for samples that were checked before: what `fit` calls for every batch.
+  /// \private
+  template <class Target, class L>
+  T batch_loss_and_gradient(const detail::Samples<T, Target>& samples, const L& loss, T* gradient,
+                            Workspace& workspace) const {
+    return pass(samples, loss, gradient, static_cast<Matrix<T>*>(nullptr), T(1) / T(double(samples.count)), workspace);
+  }
+
+  /// The same without the gradient.
+  /// \private
+  template <class Target, class L>
+  T batch_loss(const detail::Samples<T, Target>& samples, const L& loss, Workspace& workspace) const {
+    return batch_loss_and_gradient(samples, loss, static_cast<T*>(nullptr), workspace);
+  }
+
+  /// Makes room for batch_loss on these samples, so that not even the first call allocates.
+  /// \private
+  template <class Target>
+  void reserve(const detail::Samples<T, Target>& samples, Workspace& workspace) const {
+    with_lanes([&](auto lanes) {
+      constexpr detail::Lanes L = decltype(lanes)::value;
+      const Index tile = detail::tile_samples<T>(L, values_per_sample(false), samples.count);
+      prepare<L>(workspace, tile, samples.n_y, false, false);
+    });
+  }
+
+  /// Backpropagation of a given dJ/dA[L] (n_y x m) at the samples X (n_x x m), for losses and loops of one's own:
+  /// dJ/dparameters and dJ/dX. `loss` is 0; nothing is divided by m.
+  /// \throws ShapeError X: expected n_x rows, one column a sample; dA: expected n_y x m
+  /// \throws ValueError X, dA: expected finite numbers
+  template <class X, class D>
+  Gradients<T> backward(const Eigen::DenseBase<X>& x, const Eigen::DenseBase<D>& dA) const {
+    Gradients<T> result{T(0), Vector<T>::Zero(parameter_count()), Matrix<T>::Zero(self().n_x(), x.cols()),
+                        parameter_blocks()};
+    Workspace workspace;
+    const auto input = detail::as_input<T>(x);
+    const auto given = detail::as_input<T>(dA);
+    const detail::GivenDerivative loss;
+    detail::check_samples("backward", loss, input, given, self().n_x(), self().n_y(), "dA");
+    pass(detail::all_samples<T>(input, given), loss, result.parameters.data(), &result.X, T(1), workspace);
+    return result;
+  }
+
+ protected:
+  Stack() = default;
+
+ private:
+  const Derived& self() const { return static_cast<const Derived&>(*this); }
+
+  template <detail::Lanes L>
+  using LanesConstant = std::integral_constant<detail::Lanes, L>;
+
+  /// Calls f with the orientation as a constant: only the one that can occur is compiled where all sizes are fixed.
+  template <class F>
+  decltype(auto) with_lanes(F&& f) const {
+    if constexpr (Derived::fixed_sizes) {
+      return f(LanesConstant<Derived::fixed_lanes>{});
+    } else if (self().lanes() == detail::Lanes::units) {
+      return f(LanesConstant<detail::Lanes::units>{});
+    } else {
+      return f(LanesConstant<detail::Lanes::samples>{});
+    }
+  }
+
+  template <class X, class Y, class L>
+  T checked_pass(const char* function, const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y, const L& loss,
+                 Eigen::Ref<Vector<T>>* gradient, Matrix<T>* dX, Workspace& workspace) const {
+    const auto input = detail::as_input<T>(x);
+    const auto targets = detail::as_targets<T, L>(function, y);
+    detail::uses_logits(function, loss, self().output_activation());
+    detail::check_samples(function, loss, input, targets, self().n_x(), self().n_y());
+    if (gradient && gradient->size() != parameter_count()) {
+      detail::raise_expected<ShapeError>(function, "gradient", detail::shape_text(parameter_count(), 1),
+                                         detail::shape_text(gradient->size(), 1));
+    }
+    if (dX && (dX->rows() != input.rows() || dX->cols() != input.cols())) {
+      detail::raise_expected<ShapeError>(function, "dX", detail::shape_text(input.rows(), input.cols()) + " (n_x x m)",
+                                         detail::shape_text(dX->rows(), dX->cols()));
+    }
+    return pass(detail::all_samples<T>(input, targets), loss, gradient ? gradient->data() : nullptr, dX,
+                T(1) / T(double(input.cols())), workspace);
+  }
+
+  template <detail::Lanes L, class View>
+  static auto kernel(const View& layer, T* packed) {
+    return detail::DenseKernel<T, L, View::inputs, View::outputs>{detail::shared_size<View::inputs>(layer.n_in()),
+                                                                  detail::shared_size<View::outputs>(layer.n_out()),
+                                                                  layer.weights().data(), layer.bias().data(), packed};
+  }
+
+  /// Numbers per sample that a pass keeps, for the choice of the tile.
+  Index values_per_sample(bool backward) const {
+    Index sum = self().n_x();
+    Index widest = self().n_x();
+    self().for_each_layer([&](const auto& layer, Index) {
+      sum += layer.n_out();
+      widest = std::max(widest, layer.n_out());
+    });
+    return backward ? sum + 2 * widest : sum;
+  }
+
+  /// Lays out the workspace for tiles of t samples, and packs the weights.
+  template <detail::Lanes L>
+  void prepare(Workspace& workspace, Index t, Index target_rows, bool backward, bool input_derivative) const {
+    // Every part starts on a cache line, which also keeps equal columns of neighbours out of the same cache set.
+    constexpr Index line = std::max<Index>(64 / Index(sizeof(T)), 1);
+    Index total = 0;
+    const auto reserve = [&](Index count) {
+      const Index offset = total;
+      total += (count + line - 1) / line * line + line;
+      return offset;
+    };
+    Index widest = self().n_x();
+    workspace.slots_.resize(static_cast<std::size_t>(self().depth()));
+    workspace.input_ = reserve(detail::TileLayout<T, L>{self().n_x(), t}.size());
+    workspace.targets_ = reserve(detail::TileLayout<T, L>{target_rows, t}.size());
+    self().for_each_layer([&](const auto& layer, Index l) {
+      auto& slot = workspace.slots_[static_cast<std::size_t>(l)];
+      const Index size = detail::TileLayout<T, L>{layer.n_out(), t}.size();
+      slot.a = reserve(size);
+      // g may overwrite z with a unless z is needed afterwards: by g' or, in the last layer, by a loss from logits.
+      slot.z = l + 1 == self().depth() || detail::keeps_z<T>(layer.activation()) ? reserve(size) : slot.a;
+      slot.packed = reserve(kernel<L>(layer, nullptr).packed_size(backward && (l > 0 || input_derivative)));
+      widest = std::max(widest, layer.n_out());
+    });
+    if (backward) {
+      for (Index& delta : workspace.delta_) delta = reserve(detail::TileLayout<T, L>{widest, t}.size());
+    }
+    if (workspace.memory_.size() < static_cast<std::size_t>(total)) {
+      workspace.memory_ = {};  // frees before it allocates
+      workspace.memory_.resize(static_cast<std::size_t>(total));
+    }
+    if (workspace.labels_.size() < static_cast<std::size_t>(t)) workspace.labels_.resize(static_cast<std::size_t>(t));
+    self().for_each_layer([&](const auto& layer, Index l) {
+      kernel<L>(layer, packed(workspace, l)).pack(backward && (l > 0 || input_derivative));
+    });
+  }
+
+  static T* packed(Workspace& workspace, Index l) {
+    return workspace.at(workspace.slots_[static_cast<std::size_t>(l)].packed);
+  }
+
+  /// Forward propagation of a tile.
+  template <detail::Lanes L>
+  void forward_tile(detail::Operand<T> a, Index t, Workspace& workspace) const {
+    self().for_each_layer([&](const auto& layer, Index l) {
+      const auto& slot = workspace.slots_[static_cast<std::size_t>(l)];
+      const detail::TileLayout<T, L> layout{layer.n_out(), t};
+      T* z = workspace.at(slot.z);
+      kernel<L>(layer, packed(workspace, l)).forward(t, a.data, a.unit_stride, a.sample_stride, z);
+      detail::activate(layer.activation(), layout, z, workspace.at(slot.a));
+      a = {workspace.at(slot.a), layout.unit_stride(), layout.sample_stride()};
+    });
+  }
+
+  template <detail::Lanes L>
+  void predict_tiles(const detail::Samples<T, T>& samples, Eigen::Ref<Matrix<T>> a, Workspace& workspace) const {
+    const Index tile = detail::tile_samples<T>(L, values_per_sample(false), samples.count);
+    prepare<L>(workspace, tile, 0, false, false);
+    const T* output = workspace.at(workspace.slots_.back().a);
+    for (Index first = 0; first < samples.count; first += tile) {
+      const Index t = std::min(tile, samples.count - first);
+      forward_tile<L>(detail::input_tile<L>(samples, first, t, workspace.at(workspace.input_)), t, workspace);
+      a.middleCols(first, t) = detail::TileLayout<T, L>{self().n_y(), t}.view(output).matrix();
+    }
+  }
+
+  template <class Target, class LossType>
+  T pass(const detail::Samples<T, Target>& samples, const LossType& loss, T* gradient, Matrix<T>* dX, T scale,
+         Workspace& workspace) const {
+    return with_lanes(
+        [&](auto lanes) { return pass_tiles<decltype(lanes)::value>(samples, loss, gradient, dX, scale, workspace); });
+  }
+
+  /// The whole of a pass: forward, loss and backward, tile after tile. Returns scale * (sum of the loss); adds the
+  /// derivatives of that up in `gradient`.
+  template <detail::Lanes L, class Target, class LossType>
+  T pass_tiles(const detail::Samples<T, Target>& samples, const LossType& loss, T* gradient, Matrix<T>* dX, T scale,
+               Workspace& workspace) const {
+    using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
+    const bool logits = detail::uses_logits("loss", loss, self().output_activation());
+    const bool backward = gradient != nullptr;
+    const Index tile = detail::tile_samples<T>(L, values_per_sample(backward), samples.count);
+    prepare<L>(workspace, tile, samples.n_y, backward, dX != nullptr);
+    if (backward) std::fill_n(gradient, parameter_count(), T(0));
+    Sum sum(0);
+    for (Index first = 0; first < samples.count; first += tile) {
+      const Index t = std::min(tile, samples.count - first);
+      const detail::Operand<T> input = detail::input_tile<L>(samples, first, t, workspace.at(workspace.input_));
+      forward_tile<L>(input, t, workspace);
+
+      const auto targets = detail::target_tile<L>(samples, first, t, workspace.template targets<Target>());
+      const detail::TileLayout<T, L> output{self().n_y(), t};
+      const auto& last = workspace.slots_.back();
+      const auto a = output.view(static_cast<const T*>(workspace.at(last.a)));
+      const auto z = output.view(static_cast<const T*>(workspace.at(last.z)));
+      sum += Sum(loss.value(logits ? z : a, targets));
+      if (!backward) continue;
+
+      T* d = workspace.at(workspace.delta_[0]);
+      if constexpr (L == detail::Lanes::samples) {
+        if (t != output.stride()) output.flat(d).setZero();  // padded samples contribute nothing
+      }
+      auto derivative = output.view(d);
+      loss.gradient(a, targets, derivative);
+      derivative *= scale;
+      if (!logits) {
+        detail::activate_backward(self().output_activation(), output, workspace.at(last.z), workspace.at(last.a), d);
+      }
+      backward_tile<L>(input, t, gradient, dX ? dX->data() + first * dX->rows() : nullptr, workspace);
+    }
+    return T(sum * Sum(scale));
+  }
+
+  /// Backpropagation of a tile, from D = dJ/dZ of the last layer in delta_[0].
+  template <detail::Lanes L>
+  void backward_tile(const detail::Operand<T>& input, Index t, T* gradient, T* dX, Workspace& workspace) const {
+    T* d = workspace.at(workspace.delta_[0]);
+    T* previous_d = workspace.at(workspace.delta_[1]);
+    T* block = gradient + parameter_count();
+    self().for_each_layer_backward([&](const auto& layer, Index l, const auto* below) {
+      const detail::TileLayout<T, L> in{layer.n_in(), t};
+      block -= layer.parameter_count();
+      detail::Operand<T> a = input;
+      if (l > 0) {
+        a = {workspace.at(workspace.slots_[static_cast<std::size_t>(l - 1)].a), in.unit_stride(), in.sample_stride()};
+      }
+      const auto products = kernel<L>(layer, packed(workspace, l));
+      products.weight_gradient(t, d, a.data, a.unit_stride, a.sample_stride, block,
+                               block + layer.n_in() * layer.n_out());
+      if (l == 0 && !dX) return;
+      products.input_gradient(t, d, previous_d);
+      if (l == 0) {
+        Eigen::Map<Matrix<T>>(dX, in.units, t) = in.view(previous_d).matrix();
+      } else if constexpr (!std::is_same_v<decltype(below), const std::nullptr_t*>) {
+        const auto& slot = workspace.slots_[static_cast<std::size_t>(l - 1)];
+        detail::activate_backward(below->activation(), in, workspace.at(slot.z), workspace.at(slot.a), previous_d);
+        std::swap(d, previous_d);
+      }
+    });
+  }
+};
+
+/// Prints the summary.
+template <class Derived, shallow::Scalar T, class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Stack<Derived, T>& stack) {
+  return out << stack.summary();
+}
+
+}  // namespace shallow

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Tiles of samples: how they lie in memory, how large they are, how they are filled.
+///
+/// The samples of a batch are worked on in tiles of t samples that stay in the cache from the first layer to the last
+/// and back, so that the working memory does not grow with m. Within a tile a matrix A (n x t) has one of two
+/// orientations, and a whole network uses one of them:
+///
+///     Lanes::samples   a unit's values over the samples are contiguous (row after row). Fills the SIMD lanes however
+///                      few units a layer has.
+///     Lanes::units     a sample's values over the units are contiguous (column after column, as users store them).
+///                      Takes the user's X as it lies; fills the lanes if the layers are wide enough.
+///
+/// **The rule**: units lie along the lanes if rounding every layer's outputs up to whole packets costs at most a
+/// quarter more multiplications; otherwise samples do. Either way a sample is a column to everything above this header:
+/// only the storage order differs. A short last tile is padded to whole packets, never reallocated.
+
+#include "shallow/trainable.hpp"
+#include "shallow/types.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+namespace shallow::detail {
+
+enum class Lanes { samples, units };
+
+template <class T>
+using Packet = typename Eigen::internal::packet_traits<T>::type;
+
+/// Lanes of a packet: 1 for a number type that Eigen does not vectorise, so that every kernel serves it as well.
+template <class T>
+inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<T>>::size;
+
+template <class T>
+constexpr Index round_up_to_packets(Index n) {
+  return (n + packet_size<T> - 1) / packet_size<T> * packet_size<T>;
+}
+
+/// Multiplications of a forward pass of one sample, as they are and with outputs rounded up to whole packets.
+struct LaneCost {
+  Index exact = 0;
+  Index padded = 0;
+
+  template <class T>
+  constexpr void add_layer(Index n_in, Index n_out) {
+    exact += n_in * n_out;
+    padded += n_in * round_up_to_packets<T>(n_out);
+  }
+  /// The rule.
+  constexpr Lanes lanes() const { return 4 * padded <= 5 * exact ? Lanes::units : Lanes::samples; }
+};
+
+/// How an (n x t) matrix of a tile lies in memory. The stride is a whole number of packets.
+template <class T, Lanes L>
+struct TileLayout {
+  Index units;
+  Index samples;
+
+  Index stride() const { return round_up_to_packets<T>(L == Lanes::samples ? samples : units); }
+  Index size() const { return stride() * (L == Lanes::samples ? units : samples); }
+  Index unit_stride() const { return L == Lanes::samples ? stride() : 1; }
+  Index sample_stride() const { return L == Lanes::samples ? 1 : stride(); }
+
+  /// All of it as one array, padding included.
+  auto flat(T* data) const {
+    // A number without packets may have any size, and so any address.
+    constexpr int alignment = packet_size<T> == 1 ? int(Eigen::Unaligned) : int(Eigen::AlignedMax);
+    return Eigen::Map<Eigen::Array<T, Dynamic, 1>, alignment>(data, size());
+  }
+
+  /// The (n x t) matrix without the padding.
+  template <class Element>
+  auto view(Element* data) const {
+    constexpr int order = L == Lanes::samples ? Eigen::RowMajor : Eigen::ColMajor;
+    using Array = Eigen::Array<T, Dynamic, Dynamic, order>;
+    using Plain = std::conditional_t<std::is_const_v<Element>, const Array, Array>;
+    return Eigen::Map<Plain, Eigen::Unaligned, Eigen::OuterStride<>>(data, units, samples,
+                                                                     Eigen::OuterStride<>(stride()));
+  }
+};
+
+/// The tile should stay in the first-level cache where layers are narrow, and in the second where they are wide and the
+/// weights pass through the first: three quarters of the smallest such caches in use (32 KiB and 256 KiB).
+inline constexpr Index kTileBytes[] = {24 * 1024, 192 * 1024};
+
+/// Samples in a tile of a network that keeps `values` numbers a sample: whole packets, 64 to 512.
+template <class T>
+Index tile_samples(Lanes lanes, Index values, Index m) {
+  const Index fit = kTileBytes[static_cast<std::size_t>(lanes)] / (std::max<Index>(values, 1) * Index(sizeof(T)));
+  const Index whole = std::clamp<Index>(fit / packet_size<T> * packet_size<T>, 64, 512);
+  return std::min(m, whole);  // never less for a larger m: storage that served a batch serves a shorter one
+}
+
+/// An (n x t) matrix in memory, as a product reads it.
+template <class T>
+struct Operand {
+  const T* data;
+  Index unit_stride;
+  Index sample_stride;
+};
+
+/// Copies columns first .. first + t of `from` to the layout of a tile. Padded samples repeat the last one: then what
+/// is computed from them is finite if it is for the real ones, and cannot turn 0 * inf into NaN.
+template <Lanes L, class Column, class Element>
+void load_tile(const Element* from, Index stride, Column&& column, Index n, Index t, Element* to, Index to_stride) {
+  if constexpr (L == Lanes::units) {
+    for (Index j = 0; j < t; ++j) std::copy_n(from + column(j) * stride, n, to + j * to_stride);
+  } else {
+    for (Index i = 0; i < n; ++i) {
+      Element* row = to + i * to_stride;
+      for (Index j = 0; j < t; ++j) row[j] = from[i + column(j) * stride];
+      std::fill(row + t, row + to_stride, row[t - 1]);
+    }
+  }
+}
+
+/// A[0] of a tile: the user's own memory where it has the right orientation, else a copy in `tile`.
+template <Lanes L, class T, class Target>
+Operand<T> input_tile(const Samples<T, Target>& samples, Index first, Index t, T* tile) {
+  if (L == Lanes::units && !samples.order) {
+    return {samples.x + first * samples.x_stride, 1, samples.x_stride};
+  }
+  const TileLayout<T, L> layout{samples.n_x, t};
+  if (samples.order) {
+    const Index* order = samples.order + first;
+    load_tile<L>(
+        samples.x, samples.x_stride, [order](Index j) { return order[j]; }, samples.n_x, t, tile, layout.stride());
+  } else {
+    load_tile<L>(
+        samples.x + first * samples.x_stride, samples.x_stride, [](Index j) { return j; }, samples.n_x, t, tile,
+        layout.stride());
+  }
+  return {tile, layout.unit_stride(), layout.sample_stride()};
+}
+
+/// Y of a tile, as a view in the tile's storage order: in place where possible, else a copy in
+/// `tile`: a TileLayout for targets, one plain row for class labels.
+template <Lanes L, class T, class Target>
+auto target_tile(const Samples<T, Target>& samples, Index first, Index t, Target* tile) {
+  constexpr int order = L == Lanes::samples ? Eigen::RowMajor : Eigen::ColMajor;
+  using View = Eigen::Map<const Eigen::Array<Target, Dynamic, Dynamic, order>, Eigen::Unaligned, Eigen::OuterStride<>>;
+  const bool in_place = !samples.order && (L == Lanes::units || (samples.n_y == 1 && samples.y_stride == 1));
+  if (in_place) {
+    return View(samples.y + first * samples.y_stride, samples.n_y, t,
+                Eigen::OuterStride<>(L == Lanes::units ? samples.y_stride : t));
+  }
+  const Index stride = std::is_same_v<Target, T> ? TileLayout<T, L>{samples.n_y, t}.stride()
+                       : L == Lanes::units       ? 1
+                                                 : t;
+  load_tile<L>(
+      samples.y, samples.y_stride, [&](Index j) { return samples.column(first + j); }, samples.n_y, t, tile, stride);
+  return View(tile, samples.n_y, t, Eigen::OuterStride<>(stride));
+}
+
+}  // namespace shallow::detail

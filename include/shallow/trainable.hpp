@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What `fit`, `step`, `check_gradients` and the optimisers know of a model: the concept Trainable, its parameter
+/// blocks, and the gradients it returns. A model of your own that offers these few members works with all of them.
+
+#include "shallow/error.hpp"
+#include "shallow/loss.hpp"
+#include "shallow/types.hpp"
+
+#include <concepts>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace shallow {
+
+/// A named matrix within the parameters of a model: `rows * cols` numbers from `offset` on, column after column.
+struct ParameterBlock {
+  std::string name;  ///< as the course writes it: "W1", "b1", "W2", ...
+  Index rows = 0;
+  Index cols = 0;
+  Index offset = 0;
+
+  Index size() const { return rows * cols; }
+  friend bool operator==(const ParameterBlock&, const ParameterBlock&) = default;
+};
+
+/// A model that can be trained by its gradient.
+///
+///     Scalar               the number type
+///     Workspace            default-constructible storage that a pass may reuse, so that it need not allocate
+///     parameters()         all parameters as one contiguous vector: an Eigen::Map or a reference, const or not
+///     parameter_blocks()   their names and shapes, in order and without gaps
+///     default_loss()       the loss unless the user names another
+///     loss(X, Y, loss, workspace)                         J, a number
+///     loss_and_gradient(X, Y, loss, gradient, workspace)  J, with dJ/dparameters written to a vector of their size
+///
+/// X (n_x x m) and Y (n_y x m) are matrices of one column a sample.
+template <class M>
+concept Trainable = std::copyable<M> && Scalar<typename M::Scalar> &&
+    std::default_initializable<typename M::Workspace> &&
+    requires(M model, const M constant, const Matrix<typename M::Scalar> X, const Matrix<typename M::Scalar> Y,
+             Vector<typename M::Scalar> gradient, typename M::Workspace workspace) {
+  { model.parameters() } -> std::convertible_to<Eigen::Ref<Vector<typename M::Scalar>>>;
+  { constant.parameters() } -> std::convertible_to<Eigen::Ref<const Vector<typename M::Scalar>>>;
+  { constant.parameter_blocks() } -> std::convertible_to<std::vector<ParameterBlock>>;
+  { constant.loss(X, Y, constant.default_loss(), workspace) } -> std::convertible_to<typename M::Scalar>;
+  {
+    constant.loss_and_gradient(X, Y, constant.default_loss(), gradient, workspace)
+    } -> std::convertible_to<typename M::Scalar>;
+};
+
+/// The default loss of a model, as a type.
+template <class M>
+using default_loss_of = std::remove_cvref_t<decltype(std::declval<const M&>().default_loss())>;
+
+/// J and its derivatives by every parameter and by the input.
+template <Scalar T>
+struct Gradients {
+  T loss{};                            ///< J
+  Vector<T> parameters;                ///< dJ/dparameters, in the order of the model's parameters
+  Matrix<T> X;                         ///< dJ/dX (n_x x m)
+  std::vector<ParameterBlock> blocks;  ///< what lies where in `parameters`
+
+  /// dJ by the block `name`, as a (rows x cols) view.
+  /// \throws ValueError name: expected one of the parameter blocks
+  Eigen::Map<const Matrix<T>> operator[](std::string_view name) const {
+    std::string known;
+    for (const ParameterBlock& block : blocks) {
+      if (block.name == name) return {parameters.data() + block.offset, block.rows, block.cols};
+      known += (known.empty() ? "" : ", ") + block.name;
+    }
+    detail::raise_expected<ValueError>("Gradients", "name", "one of the parameter blocks " + known, std::string(name));
+  }
+  /// dW[l] (n_l x n_{l-1}), layers counted from 1 as in the course.
+  Eigen::Map<const Matrix<T>> dW(int l) const { return (*this)[detail::numbered("W", l)]; }
+  /// db[l] (n_l x 1).
+  Eigen::Map<const Matrix<T>> db(int l) const { return (*this)[detail::numbered("b", l)]; }
+};
+
+/// J of a model on the samples X (n_x x m), Y (n_y x m, or m class labels), by its default loss or the one named.
+/// \throws ShapeError, ValueError as `fit` does for X and Y
+template <Trainable M, class X, class Y, class L>
+typename M::Scalar loss(const M& model, const X& x, const Y& y, const L& loss) {
+  typename M::Workspace workspace;
+  return model.loss(x, y, loss, workspace);
+}
+template <Trainable M, class X, class Y>
+typename M::Scalar loss(const M& model, const X& x, const Y& y) {
+  return shallow::loss(model, x, y, model.default_loss());
+}
+
+/// J and its derivatives by every parameter and, for the models of this library, by X (otherwise `X` stays empty).
+/// \throws ShapeError, ValueError as `fit` does for X and Y
+template <Trainable M, class X, class Y, class L>
+Gradients<typename M::Scalar> gradients(const M& model, const X& x, const Y& y, const L& loss) {
+  using T = typename M::Scalar;
+  typename M::Workspace workspace;
+  Gradients<T> result{T(0), Vector<T>::Zero(model.parameters().size()), {}, model.parameter_blocks()};
+  if constexpr (requires { model.loss_and_gradient(x, y, loss, result.parameters, workspace, &result.X); }) {
+    result.X.resize(x.rows(), x.cols());
+    result.loss = model.loss_and_gradient(x, y, loss, result.parameters, workspace, &result.X);
+  } else {
+    result.loss = model.loss_and_gradient(x, y, loss, result.parameters, workspace);
+  }
+  return result;
+}
+template <Trainable M, class X, class Y>
+Gradients<typename M::Scalar> gradients(const M& model, const X& x, const Y& y) {
+  return shallow::gradients(model, x, y, model.default_loss());
+}
+
+namespace detail {
+
+/// The samples of a pass: X and Y column after column, all of them or, if `order` is not null, those that it lists.
+template <class T, class Target>
+struct Samples {
+  const T* x;
+  Index x_stride;
+  Index n_x;
+  const Target* y;
+  Index y_stride;
+  Index n_y;  ///< rows of Y: 1 for class labels
+  const Index* order;
+  Index count;
+
+  Index column(Index j) const { return order ? order[j] : j; }
+};
+
+/// All columns of X and Y, in order.
+template <class T, class X, class Y>
+auto all_samples(const X& x, const Y& y) {
+  return Samples<T, typename Y::Scalar>{x.data(),        x.outerStride(), x.rows(), y.data(),
+                                        y.outerStride(), y.rows(),        nullptr,  x.cols()};
+}
+
+/// A vector of int, contiguous in memory: read in place.
+template <class Y>
+constexpr bool is_contiguous_labels() {
+  if constexpr (std::is_same_v<typename Y::Scalar, int> && Y::IsVectorAtCompileTime != 0 &&
+                (Eigen::internal::traits<Y>::Flags & Eigen::DirectAccessBit) != 0) {
+    return Eigen::internal::inner_stride_at_compile_time<Y>::ret == 1;
+  } else {
+    return false;
+  }
+}
+
+/// Y as the passes take it: class labels as a row of int for the losses that know labels, everything else as a matrix
+/// of T. Refers to the caller's matrix where that lies column after column in type T, and copies otherwise.
+/// \throws ValueError Y: expected whole numbers in the range of int, for the losses that know labels
+template <class T, class L, class Y>
+auto as_targets(const char* function, const Eigen::DenseBase<Y>& y) {
+  if constexpr (LabelLoss<L> && is_contiguous_labels<Y>()) {
+    return Eigen::Map<const Eigen::Matrix<int, Dynamic, Dynamic>>(y.derived().data(), 1, y.size());
+  } else if constexpr (holds_integers<Y> && Y::IsVectorAtCompileTime) {
+    using Target = std::conditional_t<LabelLoss<L>, int, T>;
+    Eigen::Matrix<Target, Dynamic, Dynamic> row(1, y.size());
+    for (Index j = 0; j < y.size(); ++j) {
+      const auto label = Y::RowsAtCompileTime == 1 ? y.derived().coeff(0, j) : y.derived().coeff(j, 0);
+      if constexpr (std::is_same_v<Target, int> && sizeof(label) >= sizeof(int)) {
+        if (!std::in_range<int>(label)) {
+          raise_expected<ValueError>(function, "Y", "whole numbers in the range of int", std::to_string(label));
+        }
+        row(0, j) = static_cast<int>(label);
+      } else {
+        row(0, j) = static_cast<Target>(label);
+      }
+    }
+    return row;
+  } else if constexpr (holds_integers<Y>) {
+    return Matrix<T>(y.derived().template cast<T>());
+  } else {
+    static_assert(
+        std::is_same_v<typename Y::Scalar, T>,
+        "shallow: Y has another number type than the network: pass Y.cast<...>() or build the network in Y's");
+    return Eigen::Ref<const Matrix<T>, 0, Eigen::OuterStride<>>(y.derived().matrix());
+  }
+}
+
+/// X as the passes take it: without a copy if it lies column after column.
+template <class T, class X>
+auto as_input(const Eigen::DenseBase<X>& x) {
+  static_assert(std::is_same_v<typename X::Scalar, T>,
+                "shallow: X has another number type than the network: pass X.cast<...>() or build the network in X's");
+  return Eigen::Ref<const Matrix<T>, 0, Eigen::OuterStride<>>(x.derived().matrix());
+}
+
+/// \throws ShapeError X: expected n_x rows (n_x = ...), one column a sample
+template <class X>
+void check_input(const char* function, const X& x, Index n_x) {
+  if (x.rows() != n_x) {
+    raise_expected<ShapeError>(function, "X", std::to_string(n_x) + " rows (n_x), one column a sample",
+                               shape_text(x.rows(), x.cols()));
+  }
+}
+
+/// What every entrance asks of samples to learn from: shapes that agree, at least one sample, finite X, targets that
+/// the loss takes.
+template <class L, class X, class Y>
+void check_samples(const char* function, const L& loss, const X& x, const Y& y, Index n_x, Index n_y,
+                   const char* target = "Y") {
+  check_input(function, x, n_x);
+  if (x.cols() == 0) raise_expected<ShapeError>(function, "X", "at least one sample (column)", shape_text(n_x, 0));
+  const Index rows = holds_integers<Y> ? 1 : n_y;
+  if (y.rows() != rows || y.cols() != x.cols()) {
+    raise_expected<ShapeError>(function, target, shape_text(rows, x.cols()) + " (n_y x m)",
+                               shape_text(y.rows(), y.cols()));
+  }
+  if (!all_finite(x)) raise_expected<ValueError>(function, "X", "finite numbers", "NaN or infinity among them");
+  check_targets(loss, function, y, n_y);
+}
+
+/// The same for any model: with its sizes if it tells them.
+template <class M, class X, class Y, class L>
+void check_model_samples(const char* function, const M& model, const L& loss, const X& x, const Y& y) {
+  if constexpr (requires { model.n_x() + model.n_y(); }) {
+    check_samples(function, loss, x, y, model.n_x(), model.n_y());
+  } else {
+    check_samples(function, loss, x, y, x.rows(), y.rows());
+  }
+}
+
+}  // namespace detail
+}  // namespace shallow

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Index, matrix aliases and the Scalar concept.
+///
+/// Shape letters, used by every header (course, "Notation"):
+///
+///     m               number of samples; one column is one sample
+///     n_x, n_h, n_y   features, hidden units, outputs
+///     [l]             layer, counted from 1; the input is layer 0 and A[0] = X
+///     X (n_x x m)     inputs             Y (n_y x m)  targets
+///     W[l] (n_l x n_{l-1})  weights      b[l] (n_l x 1)  biases
+///     Z[l], A[l] (n_l x m)  pre-activations and activations
+
+#include <Eigen/Core>
+
+#include <concepts>
+
+namespace shallow {
+
+/// Signed integer of sizes and positions, as Eigen counts.
+using Index = Eigen::Index;
+
+/// A size that is known at run time only.
+inline constexpr int Dynamic = Eigen::Dynamic;
+
+/// A real number type that a network can be built of: float, double, long double, or a type of the user's own (say, a
+/// dual number) that models a real field with an order and for which Eigen::NumTraits is specialised. Complex numbers
+/// and integers are not: a loss needs an order, a gradient needs division.
+template <class T>
+concept Scalar = !Eigen::NumTraits<T>::IsComplex && !Eigen::NumTraits<T>::IsInteger && std::copyable<T> &&
+                 std::constructible_from<T, double> && requires(const T a, const T b) {
+  { a + b } -> std::convertible_to<T>;
+  { a - b } -> std::convertible_to<T>;
+  { a* b } -> std::convertible_to<T>;
+  { a / b } -> std::convertible_to<T>;
+  { a < b } -> std::convertible_to<bool>;
+};
+
+/// A matrix of run-time size, column after column: a column is a sample and lies contiguous in memory.
+template <Scalar T>
+using Matrix = Eigen::Matrix<T, Dynamic, Dynamic>;
+
+/// A column vector of run-time size.
+template <Scalar T>
+using Vector = Eigen::Matrix<T, Dynamic, 1>;
+
+}  // namespace shallow

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+/// Nothing allocates after the first step: `fit`, `step` and `predict` into given storage, a shorter last batch
+/// included (dlib 471: a last, shorter mini-batch reallocated everything).
+///
+/// The program replaces malloc and its kin for the whole process (glibc keeps its own under the names __libc_*),
+/// because Eigen allocates by malloc, past operator new, and its own check for that vanishes with NDEBUG. With the
+/// argument `planted` it takes a temporary in the loop on purpose and must then fail: a test that cannot fail is none.
+
+#include "shallow/shallow.hpp"
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+bool counting = false;
+long allocations = 0;
+
+void count() {
+  if (counting) ++allocations;
+}
+
+/// An address stored here has to exist: a compiler may leave out an allocation that nobody sees (Clang does).
+const void* volatile seen = nullptr;
+}  // namespace
+
+extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier): the names are glibc's
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_realloc(void* p, std::size_t size);
+void* __libc_memalign(std::size_t alignment, std::size_t size);
+void __libc_free(void* p);
+// NOLINTEND(bugprone-reserved-identifier)
+
+void* malloc(std::size_t size) {
+  count();
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t n, std::size_t size) {
+  count();
+  return __libc_calloc(n, size);
+}
+void* realloc(void* p, std::size_t size) {
+  count();
+  return __libc_realloc(p, size);
+}
+void* memalign(std::size_t alignment, std::size_t size) {
+  count();
+  return __libc_memalign(alignment, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  count();
+  return __libc_memalign(alignment, size);
+}
+int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
+  count();
+  *p = __libc_memalign(alignment, size);
+  return *p ? 0 : ENOMEM;
+}
+void free(void* p) { __libc_free(p); }
+}
+
+namespace {
+
+using namespace shallow;
+
+int passed = 0;
+int failed = 0;
+bool planted = false;
+
+void verdict(const char* what) {
+  counting = false;
+  std::printf("%-72s %ld allocations\n", what, allocations);
+  ++(allocations == 0 ? passed : failed);
+  allocations = 0;
+}
+
+/// Counts from the end of the first step of `fit` to its last callback.
+template <class Net, class X, class Y, class O, class... Extras>
+void check_fit(const char* what, Net net, const X& x, const Y& y, const O& optimizer, Index batch_size,
+               Extras&&... extras) {
+  Index steps = 0;
+  const auto on_batch = [&](const Progress&) {
+    counting = true;
+    if (planted) {
+      const Matrix<double> temporary = Matrix<double>::Ones(3, 3);
+      seen = temporary.data();
+    }
+    ++steps;
+    return true;
+  };
+  const auto on_epoch = [&](const Progress& p) {
+    if (p.epoch == p.epochs) counting = false;
+    return true;
+  };
+  fit(net, x, y, optimizer, {.epochs = 4, .batch_size = batch_size, .on_epoch = on_epoch, .on_batch = on_batch},
+      extras...);
+  if (steps < 4) ++failed;
+  verdict(what);
+}
+
+template <class T>
+void check(const char* type) {
+  std::printf("%s\n", type);
+  RandomState random(1);
+  const Matrix<T> X = random.randn<T>(20, 1000);
+  const Matrix<T> narrow_X = X.topRows(2);
+  const Matrix<T> Y = (X.row(0).array() > T(0)).template cast<T>();
+  Eigen::VectorXi labels(1000);
+  for (Index j = 0; j < 1000; ++j) labels(j) = int(j % 10);
+  const Matrix<T> wide_X = random.randn<T>(784, 300);
+  const Eigen::VectorXi wide_labels = labels.head(300);
+
+  const TwoLayerNet<T, Tanh, Sigmoid> small(2, 4, 1);
+  const TwoLayerNet<T, Tanh, Sigmoid, 2, 4, 1> fixed;
+  const Network<Layer<T, ReLU>, Layer<T, Softmax>> wide({784, 128, 10});
+  const Network<Layer<T, Softmax>, Layer<T, LeakyReLU>, Layer<T, Sigmoid>> deep({20, 64, 48, 1});
+  const DynamicNetwork<T> dynamic(20, {{7, Tanh{}}, {64, ReLU{}}, {10, Softmax{}}});
+
+  check_fit("fit, 2-4-1, full batch", small, narrow_X, Y, GradientDescent{}, 0);
+  check_fit("fit, 2-4-1 fixed, batches of 64, the last of 40, Adam", fixed, narrow_X, Y, Adam{}, 64);
+  check_fit("fit, 784-128-10, labels, batches of 128, the last of 44, Momentum", wide, wide_X, wide_labels, Momentum{},
+            128);
+  check_fit("fit, 784-128-10, full batch", wide, wide_X, wide_labels, GradientDescent{}, 0);
+  check_fit("fit, 20-64-48-1, squared error, batches of 7, with validation", deep, X, Y, Adam{}, 7, MeanSquaredError{},
+            Validation(X, Y));
+  check_fit("fit, run-time network, labels, batches of 33", dynamic, X, labels, Adam{.weight_decay = 0.01}, 33);
+  check_fit("dlib 471: fit, batches of 500 of 900, the last of 400", small, narrow_X.leftCols(900), Y.leftCols(900),
+            GradientDescent{}, 500);
+  check_fit("fit, a block as input, read in place", small, X.topRows(2), Y, GradientDescent{}, 50);
+
+  const auto check_predict = [&](const char* what, const auto& net, const Matrix<T>& x) {
+    typename std::remove_cvref_t<decltype(net)>::Workspace workspace;
+    Matrix<T> a(net.n_y(), x.cols());
+    net.predict(x, a, workspace);
+    counting = true;
+    for (Index m = x.cols(); m > 0; m /= 3) net.predict(x.leftCols(m), a.leftCols(m), workspace);
+    if (planted) a = (Matrix<T>(a) + a).eval();
+    verdict(what);
+  };
+  check_predict("predict into given storage, 2-4-1", small, narrow_X);
+  check_predict("predict into given storage, 2-4-1 fixed", fixed, narrow_X);
+  check_predict("predict into given storage, 784-128-10", wide, wide_X);
+  check_predict("predict into given storage, 20-64-48-1", deep, X);
+  check_predict("predict into given storage, run-time network", dynamic, X);
+
+  auto online = small;
+  StepWorkspace<TwoLayerNet<T, Tanh, Sigmoid>> workspace;
+  typename Adam::State<T> state;
+  const auto loss = online.default_loss();
+  shallow::step(online, narrow_X.leftCols(1), Y.leftCols(1), Adam{}, state, loss, workspace);
+  counting = true;
+  for (Index j = 0; j < 100; ++j) {
+    shallow::step(online, narrow_X.col(j), Y.col(j), Adam{}, state, loss, workspace);
+    if (planted) workspace.gradient = Vector<T>(workspace.gradient).eval();
+  }
+  verdict("step, one sample at a time, with a workspace");
+
+  auto classes = dynamic;
+  StepWorkspace<DynamicNetwork<T>> class_workspace;
+  typename Adam::State<T> class_state;
+  const auto class_loss = classes.default_loss();
+  shallow::step(classes, X.leftCols(5), labels.head(5), Adam{}, class_state, class_loss, class_workspace);
+  counting = true;
+  for (Index j = 0; j < 100; ++j) {
+    shallow::step(classes, X.middleCols(j, 5), labels.segment(j, 5), Adam{}, class_state, class_loss, class_workspace);
+    if (planted) class_workspace.gradient = Vector<T>(class_workspace.gradient).eval();
+  }
+  verdict("step with class labels, five samples at a time, with a workspace");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  planted = argc > 1 && std::strcmp(argv[1], "planted") == 0;
+  counting = true;
+  void* probed = std::malloc(1);  // is the count connected at all?
+  seen = probed;
+  std::free(probed);
+  Eigen::VectorXd probe = Eigen::VectorXd::Ones(100);
+  counting = false;
+  if (allocations < 2 || probe.sum() != 100) {
+    std::puts("malloc is not intercepted");
+    return 2;
+  }
+  allocations = 0;
+  check<float>("float");
+  check<double>("double");
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}

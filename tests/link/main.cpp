@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+//
+// Everything included in two translation units: a function that is neither a template nor inline would be there twice.
+#include "shallow/shallow.hpp"
+
+#if __has_include(<zlib.h>)
+#include "shallow/io/idx.hpp"
+#endif
+
+shallow::Index columns_seen_by_other(const shallow::Matrix<double>& X);
+
+int main() { return columns_seen_by_other(shallow::Matrix<double>::Zero(2, 3)) == 3 ? 0 : 1; }

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+
+#include "shallow/dense.hpp"
+#include "shallow/random.hpp"
+#include "shallow/stack.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+using shallow::Dynamic;
+using shallow::Index;
+using shallow::detail::Lanes;
+using shallow::detail::TileLayout;
+
+namespace {
+
+/// A number that Eigen has no packets for.
+using Wide = long double;
+
+template <class T>
+using Plain = Eigen::Matrix<T, Dynamic, Dynamic>;
+
+/// Memory in which whatever is not written is NaN: padding that leaks into a result shows.
+template <class T>
+shallow::detail::AlignedVector<T> nan_memory(Index size) {
+  return shallow::detail::AlignedVector<T>(static_cast<std::size_t>(size), std::numeric_limits<T>::quiet_NaN());
+}
+
+/// |a - b| <= a few epsilons times the length of the sum, entry by entry, with entries of order 1.
+template <class T, class A, class B>
+void check_close(const A& a, const B& b, Index terms) {
+  const double bound = 4 * double(std::numeric_limits<T>::epsilon()) * double(terms + 1);
+  REQUIRE(a.rows() == b.rows());
+  REQUIRE(a.cols() == b.cols());
+  const double off =
+      (a.template cast<long double>() - b.template cast<long double>()).cwiseAbs().template cast<double>().maxCoeff();
+  CHECK(off <= bound);
+}
+
+/// The three products of one layer on a tile, in orientation L, against Eigen's.
+template <class T, Lanes L, int In = Dynamic, int Out = Dynamic>
+void check_products(Index n_in, Index n_out, Index t, shallow::RandomState& random) {
+  CAPTURE(n_in);
+  CAPTURE(n_out);
+  CAPTURE(t);
+  const Plain<T> W = random.randn<double>(n_out, n_in).cast<T>();
+  const Plain<T> b = random.randn<double>(n_out, 1).cast<T>();
+  const Plain<T> A = random.randn<double>(n_in, t).cast<T>();
+  const Plain<T> D = random.randn<double>(n_out, t).cast<T>();
+
+  const TileLayout<T, L> in{n_in, t};
+  const TileLayout<T, L> out{n_out, t};
+  auto a = nan_memory<T>(in.size());
+  auto d = nan_memory<T>(out.size());
+  auto z = nan_memory<T>(out.size());
+  auto dA = nan_memory<T>(in.size());
+  // What the passes promise of padding: that of A finite, that of D zero.
+  in.flat(a.data()).setConstant(T(7));
+  out.flat(d.data()).setZero();
+  in.view(a.data()) = A.array();
+  out.view(d.data()) = D.array();
+
+  shallow::detail::DenseKernel<T, L, In, Out> kernel{n_in, n_out, W.data(), b.data()};
+  auto packed = nan_memory<T>(kernel.packed_size(true));
+  kernel.packed = packed.data();
+  kernel.pack(true);
+
+  kernel.forward(t, a.data(), in.unit_stride(), in.sample_stride(), z.data());
+  check_close<T>(out.view(z.data()).matrix(), ((W * A).colwise() + b.col(0)).eval(), n_in);
+
+  kernel.input_gradient(t, d.data(), dA.data());
+  check_close<T>(in.view(dA.data()).matrix(), (W.transpose() * D).eval(), n_out);
+
+  // Adds to what is there, and writes nowhere else: the parameters are not padded.
+  std::vector<T> dW(static_cast<std::size_t>((n_in + 1) * n_out + 1), T(1));
+  kernel.weight_gradient(t, d.data(), a.data(), in.unit_stride(), in.sample_stride(), dW.data(),
+                         dW.data() + n_in * n_out);
+  const Plain<T> expected_dW = (D * A.transpose()).array() + T(1);
+  const Plain<T> expected_db = D.rowwise().sum().array() + T(1);
+  check_close<T>(Eigen::Map<const Plain<T>>(dW.data(), n_out, n_in), expected_dW, t);
+  check_close<T>(Eigen::Map<const Plain<T>>(dW.data() + n_in * n_out, n_out, 1), expected_db, t);
+  CHECK(dW.back() == T(1));
+}
+
+template <class T, int In, int Out>
+void check_fixed_products(shallow::RandomState& random) {
+  for (const Index t : {1, 5, 16, 33}) {
+    check_products<T, Lanes::samples, In, Out>(In, Out, t, random);
+    check_products<T, Lanes::units, In, Out>(In, Out, t, random);
+  }
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("dense: the three products agree with Eigen's, in both orientations", T, float, double, Wide) {
+  shallow::RandomState random(1);
+  for (Index n_in : {1, 2, 3, 7, 16, 37}) {
+    for (Index n_out : {1, 2, 4, 5, 6, 7, 13, 16, 31, 48, 50}) {
+      for (Index t : {1, 2, 15, 16, 17, 40}) {
+        check_products<T, Lanes::samples>(n_in, n_out, t, random);
+        check_products<T, Lanes::units>(n_in, n_out, t, random);
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("dense: random shapes from 1 to 300", T, float, double) {
+  shallow::RandomState random(2);
+  for (int i = 0; i < 25; ++i) {
+    const Index n_in = 1 + random.below(300);
+    const Index n_out = 1 + random.below(300);
+    const Index t = 1 + random.below(300);
+    check_products<T, Lanes::samples>(n_in, n_out, t, random);
+    check_products<T, Lanes::units>(n_in, n_out, t, random);
+  }
+}
+
+TEST_CASE_TEMPLATE("dense: sizes known at compile time", T, float, double) {
+  shallow::RandomState random(3);
+  check_fixed_products<T, 1, 1>(random);
+  check_fixed_products<T, 2, 4>(random);
+  check_fixed_products<T, 4, 1>(random);
+  check_fixed_products<T, 5, 6>(random);
+  check_fixed_products<T, 3, 13>(random);
+  check_fixed_products<T, 17, 12>(random);
+}
+
+TEST_CASE("dense: the columns of the user's matrix are read in place, with whatever stride") {
+  shallow::RandomState random(4);
+  const Plain<double> wide = random.randn(9, 11);
+  const Plain<double> W = random.randn(6, 5);
+  const Plain<double> b = random.randn(6, 1);
+  const auto A = wide.block(2, 3, 5, 7);
+  shallow::detail::DenseKernel<double, Lanes::units, Dynamic, Dynamic> kernel{5, 6, W.data(), b.data()};
+  std::vector<double> packed(static_cast<std::size_t>(kernel.packed_size(false)));
+  kernel.packed = packed.data();
+  kernel.pack(false);
+  const TileLayout<double, Lanes::units> out{6, 7};
+  auto z = nan_memory<double>(out.size());
+  kernel.forward(7, A.data(), 1, A.outerStride(), z.data());
+  check_close<double>(out.view(z.data()).matrix(), ((W * A).colwise() + b.col(0)).eval(), 5);
+}
+
+TEST_CASE("dense: the rule of the orientation") {
+  constexpr Index p = shallow::detail::packet_size<float>;
+  const auto lanes = [](std::vector<Index> widths) {
+    shallow::detail::LaneCost cost;
+    for (std::size_t l = 1; l < widths.size(); ++l) cost.add_layer<float>(widths[l - 1], widths[l]);
+    return cost.lanes();
+  };
+  CHECK(lanes({784, 8 * p, 10}) == Lanes::units);
+  CHECK(lanes({p, p, p}) == Lanes::units);
+  if (p > 1) CHECK(lanes({2, 4, 1}) == (p > 2 ? Lanes::samples : Lanes::units));
+  if (p > 1) CHECK(lanes({50, 1}) == Lanes::samples);
+  // Exactly a quarter more is still allowed: 4 p units and, of p more, none wasted; against one unit too many.
+  CHECK(lanes({1, 4 * p}) == Lanes::units);
+  if (p > 4) CHECK(lanes({1, p + 1}) == Lanes::samples);
+}
+
+TEST_CASE("dense: tiles are whole packets, bounded, and never smaller for more samples") {
+  using shallow::detail::tile_samples;
+  constexpr Index p = shallow::detail::packet_size<float>;
+  CHECK(tile_samples<float>(Lanes::samples, 15, 400) == 400);
+  CHECK(tile_samples<float>(Lanes::samples, 15, 1) == 1);
+  for (const Index values : {1, 15, 200, 1'000, 100'000}) {
+    for (const Index m : {1, 63, 64, 65, 512, 513, 1'000, 60'000}) {
+      for (const Lanes lanes : {Lanes::samples, Lanes::units}) {
+        const Index t = tile_samples<float>(lanes, values, m);
+        CHECK(t >= 1);
+        CHECK(t <= 512);
+        CHECK(tile_samples<float>(lanes, values, m + 100) >= t);
+        if (t < m) {
+          CHECK(t % p == 0);
+        }
+      }
+    }
+  }
+}

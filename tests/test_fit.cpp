@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+
+#include "shallow/dynamic_network.hpp"
+#include "shallow/fit.hpp"
+#include "shallow/metrics.hpp"
+#include "shallow/two_layer_net.hpp"
+
+#include "user_types.hpp"
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+#include <vector>
+
+using shallow::Adam;
+using shallow::GradientDescent;
+using shallow::Index;
+using shallow::Matrix;
+using shallow::Momentum;
+using shallow::StopReason;
+
+namespace {
+
+using Net = shallow::TwoLayerNet<double, shallow::Tanh, shallow::Sigmoid>;
+
+struct Data {
+  Matrix<double> X = shallow::RandomState(1).randn(2, 103);
+  Matrix<double> Y = (X.row(0).array() * X.row(1).array() > 0).cast<double>();
+};
+
+Net fresh() { return Net(2, 6, 1, {.seed = 3, .initializer = shallow::Initializer::glorot()}); }
+
+/// A model that remembers which samples each batch held. Its X is 1 x m and names the sample.
+struct Recorder {
+  using Scalar = double;
+  struct Workspace {};
+  Eigen::VectorXd theta = Eigen::VectorXd::Zero(1);
+  std::vector<std::vector<int>>* batches = nullptr;
+
+  Eigen::VectorXd& parameters() { return theta; }
+  const Eigen::VectorXd& parameters() const { return theta; }
+  std::vector<shallow::ParameterBlock> parameter_blocks() const { return {{"w", 1, 1, 0}}; }
+  shallow::MeanSquaredError default_loss() const { return {}; }
+  template <class X, class Y, class L>
+  double loss(const X&, const Y&, const L&, Workspace&) const {
+    return 0;
+  }
+  template <class X, class Y, class L, class G>
+  double loss_and_gradient(const X& x, const Y& y, const L&, G& gradient, Workspace&) const {
+    batches->emplace_back();
+    for (Index j = 0; j < x.cols(); ++j) {
+      CHECK(y(0, j) == 10 * x(0, j));  // a sample and its target travel together
+      batches->back().push_back(int(x(0, j)));
+    }
+    gradient.setZero();
+    return double(x.cols());
+  }
+};
+
+std::vector<std::vector<int>> batches_of(const shallow::FitOptions& options, Index m) {
+  std::vector<std::vector<int>> batches;
+  Recorder model;
+  model.batches = &batches;
+  const Matrix<double> X = Eigen::RowVectorXd::LinSpaced(m, 0, double(m - 1));
+  const Matrix<double> Y = 10 * X;
+  fit(model, X, Y, GradientDescent{}, options);
+  return batches;
+}
+
+}  // namespace
+
+TEST_CASE("fit: MiniDNN shuffled once per fit: ours draws a new order every epoch, of every sample once") {
+  const auto batches = batches_of({.epochs = 3, .batch_size = 4, .seed = 1}, 10);
+  REQUIRE(batches.size() == 9);
+  std::set<std::vector<int>> orders;
+  for (std::size_t epoch = 0; epoch < 3; ++epoch) {
+    CHECK(batches[3 * epoch].size() == 4);
+    CHECK(batches[3 * epoch + 1].size() == 4);
+    CHECK(batches[3 * epoch + 2].size() == 2);  // the shorter rest
+    std::vector<int> order;
+    for (std::size_t b = 0; b < 3; ++b) {
+      order.insert(order.end(), batches[3 * epoch + b].begin(), batches[3 * epoch + b].end());
+    }
+    CHECK(std::set<int>(order.begin(), order.end()).size() == 10);
+    orders.insert(order);
+  }
+  CHECK(orders.size() == 3);
+  CHECK(batches_of({.epochs = 3, .batch_size = 4, .seed = 1}, 10) == batches);
+  CHECK(batches_of({.epochs = 3, .batch_size = 4, .seed = 2}, 10) != batches);
+}
+
+TEST_CASE("fit: without shuffling the samples come in order; batch_size above m is all of them") {
+  const auto ordered = batches_of({.epochs = 1, .batch_size = 4, .shuffle = false}, 10);
+  CHECK(ordered == std::vector<std::vector<int>>{{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9}});
+  const std::vector<std::vector<int>> whole{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}};
+  CHECK(batches_of({.epochs = 1, .batch_size = 11}, 10) == whole);
+  CHECK(batches_of({.epochs = 1, .batch_size = 10}, 10) == whole);
+  CHECK(batches_of({.epochs = 1}, 10) == whole);
+}
+
+TEST_CASE("fit: a network sees the batches that a user's model sees") {
+  // The network gathers samples itself; stepping through the same batches by hand must give the same parameters.
+  const Data data;
+  const auto check = [&](auto net) {
+    auto by_hand = net;
+    const Adam adam{.learning_rate = 0.05};
+    fit(net, data.X, data.Y, adam, {.epochs = 2, .batch_size = 25, .seed = 5});
+    Adam::State<double> state;
+    shallow::RandomState random(5);
+    for (int epoch = 0; epoch < 2; ++epoch) {
+      const auto order = random.permutation(103);
+      for (Index first = 0; first < 103; first += 25) {
+        const Index count = std::min<Index>(25, 103 - first);
+        Matrix<double> X(2, count), Y(1, count);
+        for (Index j = 0; j < count; ++j) {
+          X.col(j) = data.X.col(order[std::size_t(first + j)]);
+          Y.col(j) = data.Y.col(order[std::size_t(first + j)]);
+        }
+        shallow::step(by_hand, X, Y, adam, state);
+      }
+    }
+    CHECK(net.parameters() == by_hand.parameters());
+  };
+  check(fresh());  // samples along the lanes
+  check(Net(2, 64, 1, {.seed = 1}));
+  check(shallow::DynamicNetwork<double>(2, {{64, shallow::Tanh{}}, {64, shallow::ReLU{}}, {1, shallow::Sigmoid{}}}));
+}
+
+TEST_CASE("fit: same seed, same bits") {
+  const Data data;
+  const auto run = [&] {
+    Net net = fresh();
+    const auto history =
+        fit(net, data.X, data.Y, Momentum{.learning_rate = 0.1}, {.epochs = 5, .batch_size = 8, .seed = 9});
+    return std::pair(net, history.loss);
+  };
+  CHECK(run() == run());
+}
+
+TEST_CASE("fit: history holds the loss before each step, and the validation loss after each epoch") {
+  const Data data;
+  Net net = fresh();
+  const Matrix<double> X2 = shallow::RandomState(7).randn(2, 40);
+  const Matrix<double> Y2 = (X2.row(0).array() > 0).cast<double>();
+  const double before = loss(net, data.X, data.Y);
+  std::vector<double> seen, validation;
+  const auto history = fit(net, data.X, data.Y, GradientDescent{.learning_rate = 0.5},
+                           {.epochs = 4,
+                            .on_epoch =
+                                [&](const shallow::Progress& p) {
+                                  seen.push_back(p.loss);
+                                  validation.push_back(p.validation_loss);
+                                  CHECK(p.epoch == Index(seen.size()));
+                                  CHECK(p.epochs == 4);
+                                  CHECK(validation.back() == loss(net, X2, Y2));
+                                  return true;
+                                }},
+                           shallow::Validation(X2, Y2));
+  CHECK(history.loss.front() == before);
+  CHECK(history.loss == seen);
+  CHECK(history.validation_loss == validation);
+  CHECK(history.reason == StopReason::completed);
+  CHECK(history.epochs() == 4);
+  CHECK(history.loss.back() < history.loss.front());
+}
+
+TEST_CASE("fit: an epoch's loss is the mean over its samples, a shorter last batch weighing less") {
+  const auto batches = batches_of({.epochs = 1, .batch_size = 4}, 10);
+  CHECK(batches.size() == 3);
+  std::vector<std::vector<int>> ignored;
+  Recorder model;
+  model.batches = &ignored;
+  const Matrix<double> X = Eigen::RowVectorXd::LinSpaced(10, 0, 9);
+  const auto history = fit(model, X, Matrix<double>(10 * X), GradientDescent{}, {.epochs = 1, .batch_size = 4});
+  CHECK(history.loss.front() ==
+        doctest::Approx((4 * 4 + 4 * 4 + 2 * 2) / 10.0));  // the model's loss is its batch's size
+}
+
+TEST_CASE("fit: callbacks stop training") {
+  const Data data;
+  Net net = fresh();
+  const auto history = fit(net, data.X, data.Y, GradientDescent{},
+                           {.epochs = 100, .on_epoch = [](const auto& p) { return p.epoch < 3; }});
+  CHECK(history.epochs() == 3);
+  CHECK(history.reason == StopReason::callback);
+  CHECK(history.message == "a callback returned false");
+
+  Index steps = 0;
+  Net other = fresh();
+  const auto cut = fit(other, data.X, data.Y, GradientDescent{},
+                       {.epochs = 100, .batch_size = 10, .on_batch = [&](const shallow::Progress& p) {
+                          CHECK(p.batches == 11);
+                          CHECK(p.batch == steps + 1);
+                          return ++steps < 5;
+                        }});
+  CHECK(steps == 5);
+  CHECK(cut.epochs() == 0);  // no epoch was finished
+  CHECK(cut.reason == StopReason::callback);
+  CHECK_FALSE(other == fresh());
+}
+
+TEST_CASE("fit: a callback that returns nothing only looks on") {
+  const Data data;
+  Net net = fresh();
+  int calls = 0;
+  const auto history = fit(net, data.X, data.Y, GradientDescent{},
+                           {.epochs = 3, .on_epoch = [&](const shallow::Progress&) { ++calls; }});
+  CHECK(calls == 3);
+  CHECK(history.reason == StopReason::completed);
+}
+
+TEST_CASE("fit: validation data may be blocks, held by name") {
+  const Data data;
+  Net net = fresh();
+  const shallow::Validation held_out(data.X.leftCols(40), data.Y.leftCols(40));
+  const auto history = fit(net, data.X, data.Y, GradientDescent{}, {.epochs = 2}, held_out);
+  CHECK(history.validation_loss.back() == loss(net, data.X.leftCols(40), data.Y.leftCols(40)));
+}
+
+TEST_CASE("fit: an epoch that a callback stops at its last batch is a whole epoch") {
+  const Data data;
+  Net net = fresh();
+  shallow::TrainingState<Adam, double> state;
+  const auto history =
+      fit(net, data.X, data.Y, Adam{},
+          {.epochs = 5, .batch_size = 50, .on_batch = [](const auto& p) { return p.batch < p.batches; }}, state,
+          shallow::Validation(data.X, data.Y));
+  CHECK(history.epochs() == 1);
+  CHECK(history.validation_loss.size() == 1);
+  CHECK(history.reason == StopReason::callback);
+  CHECK(state.epochs == 1);
+  CHECK(state.optimizer.steps == 3);
+}
+
+TEST_CASE("fit: zero epochs do nothing and give an empty history") {
+  const Data data;
+  Net net = fresh();
+  const auto history = fit(net, data.X, data.Y, GradientDescent{}, {.epochs = 0});
+  CHECK(history.epochs() == 0);
+  CHECK(history.reason == StopReason::completed);
+  CHECK(net == fresh());
+}
+
+TEST_CASE_TEMPLATE("fit: a second fit continues where the first ended", O, GradientDescent, Momentum, Adam) {
+  const Data data;
+  const O optimizer{.learning_rate = 0.05};
+  Net once = fresh();
+  shallow::TrainingState<O, double> state_once;
+  fit(once, data.X, data.Y, optimizer, {.epochs = 6, .batch_size = 10, .seed = 4}, state_once);
+
+  Net twice = fresh();
+  shallow::TrainingState<O, double> state;
+  fit(twice, data.X, data.Y, optimizer, {.epochs = 2, .batch_size = 10, .seed = 4}, state);
+  CHECK(state.epochs == 2);
+  CHECK(state.optimizer.steps == 22);
+  fit(twice, data.X, data.Y, optimizer, {.epochs = 4, .batch_size = 10, .seed = 4}, state);
+  CHECK(once == twice);
+  CHECK(state == state_once);
+
+  // A state that is reset is as new.
+  state.reset();
+  Net again = fresh();
+  fit(again, data.X, data.Y, optimizer, {.epochs = 6, .batch_size = 10, .seed = 4}, state);
+  CHECK(again == once);
+}
+
+TEST_CASE("fit: a loss, validation data and a state, in any order") {
+  const Data data;
+  Net a = fresh(), b = fresh();
+  shallow::TrainingState<Adam, double> state_a, state_b;
+  const shallow::MeanSquaredError squared;
+  const shallow::Validation validation(data.X, data.Y);
+  const auto first = fit(a, data.X, data.Y, Adam{}, {.epochs = 3}, squared, validation, state_a);
+  const auto second = fit(b, data.X, data.Y, Adam{}, {.epochs = 3}, state_b, validation, squared);
+  CHECK(a == b);
+  CHECK(first.validation_loss == second.validation_loss);
+  CHECK(state_a == state_b);
+  CHECK(first.validation_loss.back() == loss(a, data.X, data.Y, squared));
+}
+
+TEST_CASE("fit: class labels, shuffled with their samples") {
+  const Matrix<double> X = shallow::RandomState(1).randn(2, 300);
+  Eigen::RowVectorXi labels(300);
+  for (Index j = 0; j < 300; ++j) labels(j) = X(0, j) > 0.5 ? 2 : X(1, j) > 0 ? 1 : 0;
+  shallow::TwoLayerNet<double, shallow::ReLU, shallow::Softmax> net(2, 16, 3, {.seed = 1});
+  fit(net, X, labels, Adam{.learning_rate = 0.02}, {.epochs = 60, .batch_size = 16});
+  CHECK(shallow::accuracy(net.predict(X), labels) > 0.97);
+}
+
+TEST_CASE("fit: a loss that turns infinite stops with the parameters of the last epoch whose loss was finite") {
+  const Matrix<double> X = shallow::RandomState(1).randn(1, 20);
+  const Matrix<double> Y = 2 * X;
+  using Linear = shallow::Layer<double, shallow::Identity>;
+  const GradientDescent wild{.learning_rate = 1e4};
+  for (const Index batch_size : {0, 5}) {
+    Linear net(1, 1, {.seed = 1});
+    shallow::TrainingState<GradientDescent, double> state;
+    const auto history = fit(net, X, Y, wild, {.epochs = 200, .batch_size = batch_size}, state);
+    CHECK(history.reason == StopReason::diverged);
+    CHECK(history.epochs() > 5);
+    CHECK(history.epochs() < 200);
+    CHECK(std::isfinite(history.loss.back()));
+    CHECK(net.parameters().allFinite());
+    CHECK(std::isfinite(loss(net, X, Y)));
+    CHECK(history.message.find("Try a smaller learning_rate") != std::string::npos);
+    CHECK(history.message.find("in epoch " + std::to_string(history.epochs() + 1)) != std::string::npos);
+    CHECK(state.epochs == history.epochs());
+    if (batch_size == 0) {
+      // Exactly the parameters at which the last finite loss was taken: as after one epoch less.
+      CHECK(loss(net, X, Y) == history.loss.back());
+      Linear shorter(1, 1, {.seed = 1});
+      fit(shorter, X, Y, wild, {.epochs = history.epochs() - 1});
+      CHECK(net == shorter);
+      CHECK(state.optimizer.steps == history.epochs() - 1);
+    }
+  }
+}
+
+TEST_CASE("fit: a divergence in the very first epoch leaves the parameters as they were") {
+  shallow::Layer<float, shallow::Identity> net(1, 1, {.seed = 1});
+  net.weights()(0, 0) = 1e30f;
+  const auto before = net;
+  const Matrix<float> X = Matrix<float>::Ones(1, 3);
+  const auto history = fit(net, X, X, GradientDescent{}, {.epochs = 5});
+  CHECK(history.reason == StopReason::diverged);
+  CHECK(history.epochs() == 0);
+  CHECK(net == before);
+}
+
+TEST_CASE("fit: parameters that turn infinite in the last step are not handed out as a success") {
+  shallow::Layer<float, shallow::Identity> net(1, 1, {.seed = 1});
+  net.weights()(0, 0) = 1e15f;
+  const auto before = net;
+  const Matrix<float> X = Matrix<float>::Ones(1, 3);
+  const auto history = fit(net, X, X, GradientDescent{.learning_rate = 1e30}, {.epochs = 1});
+  CHECK(history.reason == StopReason::diverged);
+  CHECK(net == before);
+}
+
+TEST_CASE("fit: a user's own model") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 60);
+  const Matrix<double> Y = (Eigen::RowVector3d(1, -2, 0.5) * X).array() + 4;
+  user::LinearRegression model(3);
+  const auto history =
+      fit(model, X, Y, Adam{.learning_rate = 0.1}, {.epochs = 200, .batch_size = 13}, shallow::Validation(X, Y));
+  CHECK((model.theta - Eigen::Vector4d(1, -2, 0.5, 4)).norm() < 1e-3);
+  CHECK(history.validation_loss.size() == 200);
+}
+
+TEST_CASE("fit: a user's own activation and loss") {
+  const Data data;
+  shallow::TwoLayerNet<double, user::Softsign, user::Softsign> net(2, 8, 1,
+                                                                   {.initializer = shallow::Initializer::glorot()});
+  const auto history = fit(net, data.X, data.Y, Adam{.learning_rate = 0.02}, {.epochs = 300}, user::LogCosh{});
+  CHECK(history.loss.back() < 0.3 * history.loss.front());
+}
+
+TEST_CASE("step: one step is one epoch of one batch, and returns the loss before it") {
+  const Data data;
+  Net a = fresh(), b = fresh();
+  Adam::State<double> state;
+  const double J = shallow::step(a, data.X, data.Y, Adam{}, state);
+  const auto history = fit(b, data.X, data.Y, Adam{}, {.epochs = 1});
+  CHECK(a == b);
+  CHECK(J == history.loss.front());
+  CHECK(state.steps == 1);
+
+  shallow::StepWorkspace<Net> workspace;
+  shallow::step(a, data.X, data.Y, Adam{}, state, shallow::MeanSquaredError{}, workspace);
+  CHECK(state.steps == 2);
+}
+
+TEST_CASE("step: a loss that is not finite takes no step") {
+  shallow::Layer<float, shallow::Identity> net(1, 1);
+  net.weights()(0, 0) = 1e30f;
+  const auto before = net;
+  GradientDescent::State<float> state;
+  const Matrix<float> X = Matrix<float>::Ones(1, 3);
+  CHECK(std::isinf(shallow::step(net, X, X, GradientDescent{}, state)));
+  CHECK(net == before);
+  CHECK(state.steps == 0);
+}

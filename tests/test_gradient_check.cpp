@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+
+#include "shallow/dynamic_network.hpp"
+#include "shallow/fit.hpp"
+#include "shallow/gradient_check.hpp"
+#include "shallow/network.hpp"
+
+#include "user_types.hpp"
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <sstream>
+#include <string>
+#include <type_traits>
+
+using shallow::check_gradients;
+using shallow::DynamicNetwork;
+using shallow::Index;
+using shallow::Matrix;
+
+namespace {
+
+/// A network whose gradient of one block is wrong by a factor.
+template <class Net>
+struct Planted {
+  using Scalar = typename Net::Scalar;
+  using Workspace = typename Net::Workspace;
+
+  Net net;
+  std::string block;
+  double factor;
+
+  auto parameters() { return net.parameters(); }
+  auto parameters() const { return net.parameters(); }
+  auto parameter_blocks() const { return net.parameter_blocks(); }
+  auto default_loss() const { return net.default_loss(); }
+  template <class X, class Y, class L>
+  Scalar loss(const X& x, const Y& y, const L& l, Workspace& w) const {
+    return net.loss(x, y, l, w);
+  }
+  template <class X, class Y, class L, class G>
+  Scalar loss_and_gradient(const X& x, const Y& y, const L& l, G& gradient, Workspace& w,
+                           Matrix<Scalar>* dX = nullptr) const {
+    const Scalar J = net.loss_and_gradient(x, y, l, gradient, w, dX);
+    for (const auto& b : net.parameter_blocks()) {
+      if (b.name == block) gradient.segment(b.offset, b.size()) *= Scalar(factor);
+    }
+    if (dX && block == "X") *dX *= Scalar(factor);
+    return J;
+  }
+};
+
+DynamicNetwork<double> deep_net(double scale) {
+  return {3,
+          {{5, shallow::Tanh{}}, {4, shallow::Tanh{}}, {3, shallow::Tanh{}}, {1, shallow::Sigmoid{}}},
+          {.seed = 1, .initializer = shallow::Initializer::gaussian(scale)}};
+}
+
+/// A model with one derivative that is NaN.
+struct OneNaN : user::LinearRegression {
+  using user::LinearRegression::LinearRegression;
+  template <class X, class Y, class L, class G>
+  double loss_and_gradient(const X& x, const Y& y, const L& l, G& gradient, Workspace& workspace) const {
+    const double J = user::LinearRegression::loss_and_gradient(x, y, l, gradient, workspace);
+    gradient(1) = std::numeric_limits<double>::quiet_NaN();
+    return J;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("gradient check: a planted error comes out large in every block, and is named") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = (X.row(0).array() > 0).cast<double>();
+  const auto net = deep_net(1);
+  REQUIRE(check_gradients(net, X, Y).passed);
+  for (const auto& block : net.parameter_blocks()) {
+    for (const double factor : {2.0, 4.0, 0.0, -1.0, 1.001}) {
+      const auto result = check_gradients(Planted<DynamicNetwork<double>>{net, block.name, factor}, X, Y);
+      INFO(result.message);
+      CHECK_FALSE(result.passed);
+      CHECK(result.block == block.name);
+      CHECK(result.worst == doctest::Approx(std::abs(factor - 1) / (std::abs(factor) + 1)).epsilon(1e-4));
+    }
+  }
+}
+
+TEST_CASE("gradient check: mlpack 1923, the layer under test was always the first: dJ/dX is checked, too") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = (X.row(0).array() > 0).cast<double>();
+  const auto result = check_gradients(Planted<DynamicNetwork<double>>{deep_net(1), "X", 2}, X, Y);
+  CHECK_FALSE(result.passed);
+  CHECK(result.block == "X");
+  CHECK(result.worst == doctest::Approx(1.0 / 3).epsilon(1e-4));
+}
+
+TEST_CASE("gradient check: one norm over all would hide an error that the worst block shows") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = (X.row(0).array() > 0).cast<double>();
+  const auto net = deep_net(0.01);
+  const auto result = check_gradients(Planted<DynamicNetwork<double>>{net, "W1", 2}, X, Y);
+  CHECK_FALSE(result.passed);
+  double difference = 0, norm = 0;
+  for (const auto& block : result.blocks) {
+    difference += std::pow(block.difference * block.norm, 2);
+    norm += std::pow(block.norm, 2);
+  }
+  CHECK(std::sqrt(difference / norm) < 1e-4);
+  CHECK(result.worst > 0.3);
+}
+
+TEST_CASE("gradient check: tiny-dnn PR 871, both sides zero: refused, not passed") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = Matrix<double>::Constant(1, 6, 0.5);
+  DynamicNetwork<double> zero(3, {{4, shallow::Tanh{}}, {1, shallow::Sigmoid{}}},
+                              {.initializer = shallow::Initializer::zeros()});
+  const auto result = check_gradients(zero, X, Y);  // sigma(0) = 0.5 = y: no gradient anywhere
+  CHECK(result.worst <= 1e-7);
+  CHECK_FALSE(result.passed);
+  CHECK(result.message.find("the gradients are zero, or drowned by rounding, in W1, b1, W2, b2, X") !=
+        std::string::npos);
+}
+
+TEST_CASE("gradient check: tiny-dnn 60, an absolute float threshold passed at 100 units and failed at 101") {
+  for (const Index units : {10, 100, 101, 300}) {
+    const shallow::Network<shallow::Layer<float, shallow::Tanh>, shallow::Layer<float, shallow::Sigmoid>> net(
+        {3, units, 1}, {.seed = 1, .initializer = shallow::Initializer::glorot()});
+    const Matrix<float> X = shallow::RandomState(1).randn<float>(3, 5);
+    const Matrix<float> Y = (X.row(0).array() > 0).cast<float>();
+    const auto result = check_gradients(net, X, Y);
+    INFO(result.message);
+    CHECK(result.passed);
+    using Net = std::remove_cvref_t<decltype(net)>;
+    CHECK_FALSE(check_gradients(Planted<Net>{net, "W1", 1.1}, X, Y).passed);
+  }
+}
+
+TEST_CASE("gradient check: a corner of ReLU within the step is not an error") {
+  // z = 2e-6 for the first sample: the first step of 6e-6 crosses the corner.
+  shallow::Network<shallow::Layer<double, shallow::ReLU>, shallow::Layer<double, shallow::Identity>> net({1, 1, 1});
+  net.layer<0>().weights()(0, 0) = 1;
+  net.layer<0>().bias()(0) = -1 + 2e-6;
+  net.layer<1>().weights()(0, 0) = 1;
+  const Matrix<double> X = Eigen::RowVector2d(1, 2);
+  const Matrix<double> Y = Eigen::RowVector2d(3, 5);
+  const auto result = check_gradients(net, X, Y);
+  INFO(result.message);
+  CHECK(result.passed);
+}
+
+TEST_CASE("gradient check: the course's small weights, whose gradients are near the rounding of J, pass") {
+  const auto X = shallow::RandomState(1).randn(2, 400);
+  const Matrix<double> Y = (X.row(0).array() * X.row(1).array() > 0).cast<double>();
+  const DynamicNetwork<double> net(2, {{4, shallow::Tanh{}}, {1, shallow::Sigmoid{}}},
+                                   {.seed = 2, .initializer = shallow::Initializer::gaussian(0.01)});
+  const auto result = check_gradients(net, X, Y);
+  INFO(result.message);
+  CHECK(result.passed);
+  CHECK_FALSE(check_gradients(Planted<DynamicNetwork<double>>{net, "b1", 1.1}, X, Y).passed);
+}
+
+TEST_CASE("gradient check: a user's own model") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 8);
+  const Matrix<double> Y = shallow::RandomState(2).randn(1, 8);
+  user::LinearRegression model(3);
+  static_assert(shallow::Trainable<user::LinearRegression>);
+  CHECK(check_gradients(model, X, Y).passed);
+  model.planted = 4;
+  const auto result = check_gradients(model, X, Y);
+  CHECK_FALSE(result.passed);
+  CHECK(result.block == "b");
+  CHECK(result.worst == doctest::Approx(0.6).epsilon(1e-4));
+}
+
+TEST_CASE("gradient check: a gradient that is not finite fails") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = (X.row(0).array() > 0).cast<double>();
+  const auto result = check_gradients(
+      Planted<DynamicNetwork<double>>{deep_net(1), "W2", std::numeric_limits<double>::quiet_NaN()}, X, Y);
+  CHECK_FALSE(result.passed);
+  CHECK(result.block == "W2");
+  CHECK(result.worst == 1);
+}
+
+TEST_CASE("gradient check: NaN in one entry is the worst, whatever follows it") {
+  const Matrix<double> X = shallow::RandomState(1).randn(4, 8);
+  const Matrix<double> Y = shallow::RandomState(2).randn(1, 8);
+  const auto result = check_gradients(OneNaN(4), X, Y);
+  CHECK_FALSE(result.passed);
+  CHECK(result.block == "w");
+  CHECK(result.row == 1);
+}
+
+TEST_CASE("gradient check: the model is not changed, the verdict prints") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = (X.row(0).array() > 0).cast<double>();
+  const auto net = deep_net(1);
+  const auto before = net;
+  const auto result = check_gradients(net, X, Y);
+  CHECK(net == before);
+  CHECK(bool(result));
+  std::ostringstream out;
+  out << result;
+  CHECK(out.str().find("passed: worst relative difference ") == 0);
+  CHECK(out.str().find(result.block + "(") != std::string::npos);
+}
+
+TEST_CASE("gradient check: settings are checked") {
+  const Matrix<double> X = Matrix<double>::Ones(3, 1);
+  const Matrix<double> Y = Matrix<double>::Ones(1, 1);
+  const auto net = deep_net(1);
+  CHECK_THROWS_WITH_AS(check_gradients(net, X, Y, shallow::GradientCheckOptions{.step = -1}),
+                       "check_gradients: step: expected >= 0 and finite, given -1", shallow::ValueError);
+  CHECK_THROWS_WITH_AS(check_gradients(net, X, Y, shallow::GradientCheckOptions{.tolerance = -1}),
+                       "check_gradients: tolerance: expected >= 0 and finite, given -1", shallow::ValueError);
+  CHECK_THROWS_AS(check_gradients(net, X.topRows(2), Y), shallow::ShapeError);
+}

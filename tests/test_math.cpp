@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: MIT
+
+#include "shallow/math.hpp"
+
+#include <Eigen/Core>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <complex>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace shallow {
+
+// Unqualified calls inside of the namespace, where Eigen's functions of these names are candidates by their argument.
+template <class Derived>
+typename Derived::PlainObject sum_of_unqualified_calls(const Eigen::ArrayBase<Derived>& x) {
+  return exp(x) + tanh(x) + sigmoid(x) + softplus(x);
+}
+
+}  // namespace shallow
+
+namespace {
+
+template <class T>
+using ArrayX = Eigen::Array<T, Eigen::Dynamic, 1>;
+
+template <class T>
+constexpr T infinity = std::numeric_limits<T>::infinity();
+template <class T>
+constexpr T not_a_number = std::numeric_limits<T>::quiet_NaN();
+template <class T>
+constexpr T smallest_normal = std::numeric_limits<T>::min();
+template <class T>
+constexpr T largest_finite = std::numeric_limits<T>::max();
+template <class T>
+constexpr T epsilon = std::numeric_limits<T>::epsilon();
+
+// The four functions with their definitions in long double, which do not cancel anywhere.
+
+struct ExpCase {
+  static constexpr const char* name = "exp";
+  static constexpr double bound = 2.0;
+  static constexpr auto& function = shallow::exp;
+  static long double reference(long double x) { return std::exp(x); }
+};
+
+struct SigmoidCase {
+  static constexpr const char* name = "sigmoid";
+  static constexpr double bound = 2.5;
+  static constexpr auto& function = shallow::sigmoid;
+  static long double reference(long double x) {
+    const long double e = std::exp(-std::abs(x));
+    return (x < 0 ? e : 1) / (1 + e);
+  }
+};
+
+struct TanhCase {
+  static constexpr const char* name = "tanh";
+  static constexpr double bound = 2.75;
+  static constexpr auto& function = shallow::tanh;
+  static long double reference(long double x) { return std::tanh(x); }
+};
+
+struct SoftplusCase {
+  static constexpr const char* name = "softplus";
+  static constexpr double bound = 3.0;
+  static constexpr auto& function = shallow::softplus;
+  static long double reference(long double x) { return std::max(x, 0.0L) + std::log1p(std::exp(-std::abs(x))); }
+};
+
+template <class Check>
+void for_each_function(const Check& check) {
+  check(ExpCase{});
+  check(SigmoidCase{});
+  check(TanhCase{});
+  check(SoftplusCase{});
+}
+
+// The k-th of a sequence that fills [0, 1) evenly whatever its length: multiples of the golden ratio.
+double even(int k) {
+  const double x = 0.6180339887498949 * k;
+  return x - std::floor(x);
+}
+
+// Every exponent of both signs, the interval where the functions bend, and the one where they do not yet saturate.
+template <class T>
+ArrayX<T> sweep() {
+  using Limits = std::numeric_limits<T>;
+  std::vector<T> x;
+  const int mantissas = 80'000 / (Limits::max_exponent - Limits::min_exponent + Limits::digits);
+  int k = 0;
+  for (int exponent = Limits::min_exponent - Limits::digits; exponent < Limits::max_exponent; ++exponent) {
+    for (int i = 0; i < mantissas; ++i, ++k) {
+      x.push_back(static_cast<T>(std::ldexp(i == 0 ? 1.0 : 1 + even(k), exponent)) * (k % 2 == 0 ? T(1) : T(-1)));
+    }
+  }
+  const double saturated = 1.05 * std::log(2.0) * Limits::max_exponent;
+  for (k = 0; k < 50'000; ++k) x.push_back(static_cast<T>(8 * even(k) - 4));
+  for (k = 0; k < 50'000; ++k) x.push_back(static_cast<T>(60 * even(k) - 30));
+  for (k = 0; k < 50'000; ++k) x.push_back(static_cast<T>(saturated * (2 * even(k) - 1)));
+  return Eigen::Map<const ArrayX<T>>(x.data(), static_cast<Eigen::Index>(x.size()));
+}
+
+// Distance in units in the last place of the true value; below the smallest normal number 0 if within that number.
+template <class T>
+double error_in_ulp(T given, long double truth) {
+  if (std::isnan(given)) return infinity<double>;
+  if (std::isinf(given)) return truth > static_cast<long double>(largest_finite<T>) ? 0 : infinity<double>;
+  const long double error = std::abs(static_cast<long double>(given) - truth);
+  const auto tiny = static_cast<long double>(smallest_normal<T>);
+  if (truth < tiny && truth > -tiny) return error <= tiny ? 0 : infinity<double>;
+  int exponent = 0;
+  std::frexp(truth, &exponent);
+  return static_cast<double>(error / std::ldexp(1.0L, exponent - std::numeric_limits<T>::digits));
+}
+
+template <class T>
+bool same_bits(T a, T b) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  return std::bit_cast<Bits>(a) == std::bit_cast<Bits>(b);
+}
+
+// Numbers of all kinds, so that each lane of a packet may take another branch than its neighbour.
+template <class T>
+std::vector<T> mixed_numbers() {
+  std::vector<T> x{T(0),
+                   T(-0.0),
+                   infinity<T>,
+                   -infinity<T>,
+                   largest_finite<T>,
+                   -largest_finite<T>,
+                   smallest_normal<T>,
+                   std::numeric_limits<T>::denorm_min(),
+                   T(-87.5),
+                   T(88.5),
+                   T(-708.5),
+                   T(709.5)};
+  for (int k = 0; x.size() < 80; ++k) x.push_back(static_cast<T>((k % 3 == 0 ? 100 : 6) * (even(k) - 0.5)));
+  return x;
+}
+
+// A user's own number: value and derivative. It has no log1p.
+struct Dual {
+  double value = 0, slope = 0;
+  Dual() = default;
+  Dual(double v) : value(v) {}  // NOLINT: numbers convert
+  Dual(double v, double s) : value(v), slope(s) {}
+  friend Dual operator+(const Dual& a, const Dual& b) { return {a.value + b.value, a.slope + b.slope}; }
+  friend Dual operator-(const Dual& a, const Dual& b) { return {a.value - b.value, a.slope - b.slope}; }
+  friend Dual operator-(const Dual& a) { return {-a.value, -a.slope}; }
+  friend Dual operator*(const Dual& a, const Dual& b) {
+    return {a.value * b.value, a.slope * b.value + a.value * b.slope};
+  }
+  friend Dual operator/(const Dual& a, const Dual& b) {
+    const double q = a.value / b.value;
+    return {q, (a.slope - q * b.slope) / b.value};
+  }
+  friend bool operator<(const Dual& a, const Dual& b) { return a.value < b.value; }
+  friend Dual exp(const Dual& a) { return {std::exp(a.value), std::exp(a.value) * a.slope}; }
+  friend Dual log(const Dual& a) { return {std::log(a.value), a.slope / a.value}; }
+  friend Dual tanh(const Dual& a) {
+    const double t = std::tanh(a.value);
+    return {t, (1 - t * t) * a.slope};
+  }
+};
+
+}  // namespace
+
+template <>
+struct Eigen::NumTraits<Dual> : Eigen::GenericNumTraits<Dual> {};
+
+TEST_CASE_TEMPLATE("the whole range is accurate to a few units in the last place", T, float, double) {
+  const ArrayX<T> x = sweep<T>();
+  // Where long double is no longer than T the reference itself may be off by one.
+  const double slack = std::numeric_limits<long double>::digits > std::numeric_limits<T>::digits ? 0 : 1;
+  for_each_function([&](auto f) {
+    const ArrayX<T> y = f.function(x);
+    double worst = 0;
+    T at = 0;
+    for (Eigen::Index i = 0; i < x.size(); ++i) {
+      const double error = error_in_ulp(y[i], f.reference(static_cast<long double>(x[i])));
+      if (error > worst) worst = error, at = x[i];
+    }
+    MESSAGE(std::string(f.name) << ": " << worst << " ulp at " << at << ", of " << x.size() << " points");
+    CHECK(worst <= f.bound + slack);
+  });
+}
+
+TEST_CASE_TEMPLATE("results stay in their ranges", T, float, double) {
+  const ArrayX<T> x = sweep<T>();
+  CHECK((shallow::tanh(x).abs() <= T(1)).all());
+  CHECK((shallow::sigmoid(x) >= T(0)).all());
+  CHECK((shallow::sigmoid(x) <= T(1)).all());
+  CHECK((shallow::softplus(x) >= x.max(T(0))).all());
+  CHECK(shallow::softplus(x).isFinite().all());
+  CHECK((shallow::exp(x) >= T(0)).all());
+}
+
+TEST_CASE_TEMPLATE("infinities, NaN, signed zeros and the ends of the range", T, float, double) {
+  const T inf = infinity<T>, nan = not_a_number<T>, tiny = std::numeric_limits<T>::denorm_min();
+  CHECK(shallow::exp(inf) == inf);
+  CHECK(shallow::exp(-inf) == T(0));
+  CHECK(shallow::exp(T(0)) == T(1));
+  CHECK(shallow::exp(T(-0.0)) == T(1));
+  CHECK(std::isfinite(shallow::exp(std::nextafter(std::log(largest_finite<T>), T(0)))));
+  CHECK(shallow::exp(std::nextafter(std::log(largest_finite<T>), inf) * (1 + 2 * epsilon<T>)) == inf);
+  CHECK(shallow::exp(largest_finite<T>) == inf);
+  CHECK(shallow::exp(-largest_finite<T>) == T(0));
+
+  CHECK(shallow::sigmoid(inf) == T(1));
+  CHECK(shallow::sigmoid(-inf) == T(0));
+  CHECK(shallow::sigmoid(T(0)) == T(0.5));
+  CHECK(shallow::sigmoid(largest_finite<T>) == T(1));
+  CHECK(shallow::sigmoid(-largest_finite<T>) == T(0));
+
+  CHECK(shallow::tanh(inf) == T(1));
+  CHECK(shallow::tanh(-inf) == T(-1));
+  CHECK(same_bits(shallow::tanh(T(0)), T(0)));
+  CHECK(same_bits(shallow::tanh(T(-0.0)), T(-0.0)));
+  CHECK(shallow::tanh(smallest_normal<T>) == smallest_normal<T>);
+  CHECK(std::abs(shallow::tanh(tiny)) <= smallest_normal<T>);
+  CHECK(shallow::tanh(largest_finite<T>) == T(1));
+
+  CHECK(shallow::softplus(inf) == inf);
+  CHECK(shallow::softplus(-inf) == T(0));
+  CHECK(shallow::softplus(largest_finite<T>) == largest_finite<T>);
+  CHECK(shallow::softplus(-largest_finite<T>) == T(0));
+  CHECK(shallow::softplus(T(0)) == doctest::Approx(std::log(2.0)).epsilon(2 * double(epsilon<T>)));
+
+  for_each_function([&](auto f) {
+    INFO(std::string(f.name));
+    CHECK(std::isnan(f.function(nan)));
+    CHECK(std::isnan(f.function(-nan)));
+    CHECK(f.function(ArrayX<T>::Constant(19, nan).eval()).isNaN().all());
+    // NaN stays in its lane.
+    ArrayX<T> x = ArrayX<T>::LinSpaced(19, T(-3), T(3));
+    x[7] = nan;
+    const ArrayX<T> y = f.function(x);
+    CHECK(y.isNaN().count() == 1);
+    CHECK(std::isnan(y[7]));
+  });
+}
+
+TEST_CASE_TEMPLATE("laws of the four functions", T, float, double) {
+  const ArrayX<T> x = sweep<T>();
+  const ArrayX<T> mirrored = -x;
+  const ArrayX<T> odd = shallow::tanh(mirrored);
+  const ArrayX<T> t = shallow::tanh(x);
+  bool exactly_odd = true;
+  for (Eigen::Index i = 0; i < x.size(); ++i) exactly_odd = exactly_odd && same_bits(odd[i], T(-t[i]));
+  CHECK(exactly_odd);
+  CHECK(((shallow::sigmoid(mirrored) - (T(1) - shallow::sigmoid(x))).abs() <= T(1.5) * epsilon<T>).all());
+  const ArrayX<T> difference = shallow::softplus(x) - shallow::softplus(mirrored);
+  CHECK(((difference - x).abs() <= 3 * epsilon<T> * (T(1) + x.abs().min(largest_finite<T> / 4))).all());
+  // tanh(x) = 2 sigmoid(2 x) - 1, and e^softplus(x) = 1 + e^x where neither overflows.
+  const ArrayX<T> doubled = x.min(T(100)).max(T(-100)) * T(2);
+  CHECK(((t - (2 * shallow::sigmoid(doubled) - 1)).abs() <= 4 * epsilon<T>).all());
+  const ArrayX<T> moderate = x.min(T(5)).max(T(-5));
+  const ArrayX<T> grown = 1 + shallow::exp(moderate);
+  CHECK(((shallow::exp(shallow::softplus(moderate)) - grown).abs() <= 12 * epsilon<T> * grown).all());
+}
+
+TEST_CASE_TEMPLATE("a value has the same bits at every place of every kind of array", T, float, double) {
+  const std::vector<T> numbers = mixed_numbers<T>();
+  for_each_function([&](auto f) {
+    INFO(std::string(f.name));
+    int differences = 0;
+    using Plain = Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic>;
+    const auto compare = [&](const Plain& x, const Plain& y) {
+      for (Eigen::Index i = 0; i < x.size(); ++i) {
+        differences += same_bits(*(y.data() + i), f.function(*(x.data() + i))) ? 0 : 1;
+      }
+    };
+    for (Eigen::Index length = 1; length <= 70; ++length) {
+      for (Eigen::Index offset = 0; offset < 4; ++offset) {
+        const Eigen::Map<const ArrayX<T>> x(numbers.data() + offset, length);
+        ArrayX<T> y = f.function(x);
+        compare(x, y);
+        ArrayX<T> shifted = ArrayX<T>::Zero(length + offset);
+        shifted.segment(offset, length) = f.function(x.reverse());
+        compare(x.reverse(), shifted.segment(offset, length));
+      }
+    }
+    CHECK(differences == 0);
+
+    // Eigen takes smaller packets for small fixed sizes.
+    const auto fixed = [&]<class Fixed>(const Fixed&) {
+      for (int start = 0; start < 40; start += 3) {
+        const Fixed x(Eigen::Map<const Fixed>(numbers.data() + start));
+        const Fixed y = f.function(x);
+        compare(x.array(), y.array());
+      }
+    };
+    fixed(Eigen::Array<T, 1, 1>());
+    fixed(Eigen::Array<T, 2, 1>());
+    fixed(Eigen::Array<T, 3, 1>());
+    fixed(Eigen::Array<T, 4, 1>());
+    fixed(Eigen::Array<T, 6, 1>());
+    fixed(Eigen::Matrix<T, 8, 1>());
+    fixed(Eigen::Matrix<T, 17, 1>());
+    fixed(Eigen::Matrix<T, 2, 2>());
+    fixed(Eigen::Matrix<T, 3, 5>());
+    fixed(Eigen::Matrix<T, 4, 4>());
+    CHECK(differences == 0);
+
+    using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    const RowMajor a = Eigen::Map<const RowMajor>(numbers.data(), 8, 10);
+    const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> b = f.function(a);  // another storage order
+    compare(a.array(), b.array());
+    const RowMajor c = f.function(a.block(1, 1, 6, 7));
+    compare(a.block(1, 1, 6, 7).array(), c.array());
+    const RowMajor d = f.function(a.transpose());
+    compare(a.transpose().array(), d.array());
+    const Eigen::Map<const ArrayX<T>, 0, Eigen::InnerStride<3>> strided(numbers.data(), 26);
+    const ArrayX<T> e = f.function(strided);
+    compare(strided, e);
+    CHECK(differences == 0);
+  });
+}
+
+TEST_CASE_TEMPLATE("expressions are vectorised and stay expressions", T, float, double) {
+  const ArrayX<T> x = ArrayX<T>::LinSpaced(33, T(-4), T(4));
+  for_each_function([&](auto f) {
+    using Expression = decltype(f.function(x));
+    static_assert(!std::is_same_v<Expression, ArrayX<T>>);
+#ifdef EIGEN_VECTORIZE_SSE2
+    static_assert(bool(Eigen::internal::evaluator<Expression>::Flags & Eigen::PacketAccessBit));
+#endif
+  });
+  // Kinds are kept: Matrix in, Matrix out.
+  const Eigen::Matrix<T, 2, 2> w = Eigen::Matrix<T, 2, 2>::Identity();
+  const Eigen::Matrix<T, 2, 2> product = shallow::tanh(w * w) * w;
+  CHECK(product(0, 0) == shallow::tanh(T(1)));
+  CHECK(product(0, 1) == T(0));
+  const ArrayX<T> sum = shallow::exp(x) + shallow::tanh(x) + shallow::sigmoid(x) + shallow::softplus(x);
+  CHECK((shallow::sum_of_unqualified_calls(x) == sum).all());
+}
+
+TEST_CASE("types: what the functions accept and return") {
+  using Tanh = decltype(shallow::tanh);
+  static_assert(std::is_same_v<decltype(shallow::tanh(1.0F)), float>);
+  static_assert(std::is_same_v<decltype(shallow::tanh(1.0)), double>);
+  static_assert(std::is_same_v<decltype(shallow::tanh(1.0L)), long double>);
+  static_assert(std::is_same_v<decltype(shallow::tanh(1)), double>);
+  static_assert(!std::is_invocable_v<Tanh, std::complex<double>>);
+  static_assert(!std::is_invocable_v<Tanh, Eigen::ArrayXcd>);
+  static_assert(!std::is_invocable_v<Tanh, Eigen::ArrayXi>);
+  static_assert(!std::is_invocable_v<Tanh, std::string>);
+  CHECK(shallow::sigmoid(2) == shallow::sigmoid(2.0));
+}
+
+TEST_CASE("long double keeps its precision and stays finite") {
+  const long double eps = std::numeric_limits<long double>::epsilon();
+  for (long double x : {-11000.0L, -50.5L, -1.0L, -1e-3L, 0.0L, 1e-3L, 0.7L, 1.0L, 50.5L, 11000.0L}) {
+    for_each_function([&](auto f) {
+      INFO(std::string(f.name));
+      const long double truth = f.reference(x);
+      CHECK(std::abs(f.function(x) - truth) <= 4 * eps * std::abs(truth));
+      const Eigen::Array<long double, 3, 1> filled = Eigen::Array<long double, 3, 1>::Constant(x);
+      const Eigen::Array<long double, 3, 1> y = f.function(filled);
+      CHECK((y == f.function(x)).all());
+    });
+  }
+  const long double huge = std::numeric_limits<long double>::max();
+  CHECK(shallow::sigmoid(-huge) == 0);
+  CHECK(shallow::sigmoid(huge) == 1);
+  CHECK(shallow::softplus(huge) == huge);
+  CHECK(shallow::softplus(-huge) == 0);
+}
+
+TEST_CASE("a user's dual number carries derivatives through") {
+  for (double x : {-800.0, -3.0, -0.25, 0.0, 0.25, 3.0, 800.0}) {
+    CAPTURE(x);
+    const double s = shallow::sigmoid(x), t = shallow::tanh(x);
+    const auto close = [](double truth) { return doctest::Approx(truth).epsilon(1e-14); };
+    CHECK(shallow::sigmoid(Dual(x, 1)).value == close(s));
+    CHECK(shallow::sigmoid(Dual(x, 1)).slope == close(s * shallow::sigmoid(-x)));
+    CHECK(shallow::tanh(Dual(x, 1)).slope == close(1 - t * t));
+    CHECK(shallow::softplus(Dual(x, 1)).value == close(shallow::softplus(x)));
+    CHECK(shallow::softplus(Dual(x, 1)).slope == close(s));
+    const Eigen::Array<Dual, 2, 1> pair = Eigen::Array<Dual, 2, 1>::Constant(Dual(x, 1));
+    const Eigen::Array<Dual, 2, 1> y = shallow::softplus(pair);
+    CHECK(y[1].slope == close(s));
+  }
+  CHECK(shallow::exp(Dual(0.25, 1) * Dual(2)).slope == doctest::Approx(2 * std::exp(0.5)));
+  // The gradient of log_sum_exp is the softmax.
+  const Eigen::Array<Dual, 3, 1> x(Dual(1000, 1), Dual(999), Dual(-5));
+  CHECK(shallow::log_sum_exp(x).value == doctest::Approx(1000 + std::log1p(std::exp(-1.0))).epsilon(1e-14));
+  CHECK(shallow::log_sum_exp(x).slope == doctest::Approx(1 / (1 + std::exp(-1.0))).epsilon(1e-12));
+}
+
+TEST_CASE_TEMPLATE("log_sum_exp: definition, shift, huge inputs", T, float, double) {
+  const T eps = epsilon<T>;
+  for (Eigen::Index n : {1, 2, 3, 10, 64, 65, 1000}) {
+    for (double spread : {1e-3, 1.0, 30.0, 1e4}) {
+      CAPTURE(n);
+      CAPTURE(spread);
+      ArrayX<T> x(n);
+      for (Eigen::Index i = 0; i < n; ++i) x[i] = static_cast<T>(spread * (2 * even(static_cast<int>(i) + 1) - 1));
+      const auto largest = static_cast<long double>(x.maxCoeff());
+      long double sum = 0;
+      for (T value : x) sum += std::exp(static_cast<long double>(value) - largest);
+      const long double truth = largest + std::log(sum);
+      const long double size = std::max({1.0L, static_cast<long double>(x.abs().maxCoeff()), std::abs(truth)});
+      const long double tolerance = 3 * eps * size;
+      CHECK(std::abs(static_cast<long double>(shallow::log_sum_exp(x)) - truth) <= tolerance);
+      // Whole numbers shift a sum of their own size exactly enough.
+      const T shift = 100;
+      const ArrayX<T> shifted = x + shift;
+      CHECK(std::abs(shallow::log_sum_exp(shifted) - shallow::log_sum_exp(x) - shift) <=
+            8 * eps * std::max(T(200), shifted.abs().maxCoeff()));
+      CHECK(shallow::log_sum_exp(x.matrix().transpose()) == shallow::log_sum_exp(x));
+    }
+  }
+  const T huge = largest_finite<T>;
+  for (T single : {T(0), T(-3.25), huge, -huge}) {
+    CHECK(shallow::log_sum_exp(Eigen::Array<T, 1, 1>::Constant(single)) == single);
+  }
+  CHECK(shallow::log_sum_exp(Eigen::Array<T, 3, 1>(huge, huge, huge)) == huge);
+  CHECK(shallow::log_sum_exp(Eigen::Array<T, 3, 1>(-huge, huge, 0)) == huge);
+  Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> m(2, 3);
+  m << 1, 2, 3, 4, 5, 6;
+  CHECK(shallow::log_sum_exp(m.row(1)) == doctest::Approx(std::log(std::exp(4.0) + std::exp(5.0) + std::exp(6.0))));
+  CHECK(shallow::log_sum_exp(m.col(0)) == doctest::Approx(std::log(std::exp(1.0) + std::exp(4.0))));
+}
+
+TEST_CASE_TEMPLATE("log_sum_exp: infinities, NaN, nothing", T, float, double) {
+  const T inf = infinity<T>, nan = not_a_number<T>;
+  CHECK(shallow::log_sum_exp(ArrayX<T>()) == -inf);
+  for (Eigen::Index n : {1, 2, 7, 33}) {
+    for (Eigen::Index at : {Eigen::Index(0), n / 2, n - 1}) {
+      CAPTURE(n);
+      CAPTURE(at);
+      ArrayX<T> x = ArrayX<T>::Constant(n, -inf);
+      CHECK(shallow::log_sum_exp(x) == -inf);
+      x[at] = T(2.5);
+      CHECK(shallow::log_sum_exp(x) == T(2.5));
+      x[at] = inf;
+      CHECK(shallow::log_sum_exp(x) == inf);
+      x[at] = nan;
+      CHECK(std::isnan(shallow::log_sum_exp(x)));
+      x.setConstant(T(1));
+      x[at] = nan;
+      CHECK(std::isnan(shallow::log_sum_exp(x)));
+      x.setConstant(inf);
+      x[at] = nan;
+      CHECK(std::isnan(shallow::log_sum_exp(x)));
+    }
+  }
+}
