@@ -14,6 +14,8 @@
 using shallow::Dynamic;
 using shallow::Index;
 using shallow::detail::Lanes;
+using shallow::detail::packet_size;
+using shallow::detail::Start;
 using shallow::detail::TileLayout;
 
 namespace {
@@ -58,16 +60,25 @@ void check_products(Index n_in, Index n_out, Index t, shallow::RandomState& rand
   auto d = nan_memory<T>(out.size());
   auto z = nan_memory<T>(out.size());
   auto dA = nan_memory<T>(in.size());
-  // What the passes promise of padding: that of A finite, that of D zero.
-  in.flat(a.data()).setConstant(T(7));
-  out.flat(d.data()).setZero();
+  // What the passes promise of padded samples: those of A finite, those of D zero. Of padded units they promise
+  // nothing.
+  if (L == Lanes::samples) {
+    in.flat(a.data()).setConstant(T(7));
+    out.flat(d.data()).setZero();
+  }
   in.view(a.data()) = A.array();
   out.view(d.data()) = D.array();
 
-  shallow::detail::DenseKernel<T, L, In, Out> kernel{n_in, n_out, W.data(), b.data()};
-  auto packed = nan_memory<T>(kernel.packed_size(true));
-  kernel.packed = packed.data();
-  kernel.pack(true);
+  // Behind W and b memory is readable, but means nothing.
+  auto parameters = nan_memory<T>((n_in + 1) * n_out + packet_size<T>);
+  T* const weights = parameters.data();
+  T* const bias = weights + n_in * n_out;
+  Eigen::Map<Plain<T>>(weights, n_out, n_in) = W;
+  Eigen::Map<Plain<T>>(bias, n_out, 1) = b;
+  shallow::detail::DenseKernel<T, L, In, Out> kernel{n_in, n_out, weights, bias};
+  auto scratch = nan_memory<T>(kernel.scratch_size());
+  kernel.scratch = scratch.data();
+  kernel.pack();
 
   kernel.forward(t, a.data(), in.unit_stride(), in.sample_stride(), z.data());
   check_close<T>(out.view(z.data()).matrix(), ((W * A).colwise() + b.col(0)).eval(), n_in);
@@ -75,15 +86,20 @@ void check_products(Index n_in, Index n_out, Index t, shallow::RandomState& rand
   kernel.input_gradient(t, d.data(), dA.data());
   check_close<T>(in.view(dA.data()).matrix(), (W.transpose() * D).eval(), n_out);
 
-  // Adds to what is there, and writes nowhere else: the parameters are not padded.
-  std::vector<T> dW(static_cast<std::size_t>((n_in + 1) * n_out + 1), T(1));
-  kernel.weight_gradient(t, d.data(), a.data(), in.unit_stride(), in.sample_stride(), dW.data(),
-                         dW.data() + n_in * n_out);
-  const Plain<T> expected_dW = (D * A.transpose()).array() + T(1);
-  const Plain<T> expected_db = D.rowwise().sum().array() + T(1);
-  check_close<T>(Eigen::Map<const Plain<T>>(dW.data(), n_out, n_in), expected_dW, t);
-  check_close<T>(Eigen::Map<const Plain<T>>(dW.data() + n_in * n_out, n_out, 1), expected_db, t);
-  CHECK(dW.back() == T(1));
+  // Replaces what is there or adds to it, and writes nowhere else: gradients are not padded.
+  for (const Start start : {Start::zero, Start::accumulate}) {
+    const T before = start == Start::zero ? std::numeric_limits<T>::quiet_NaN() : T(1);
+    std::vector<T> dW(static_cast<std::size_t>((n_in + 1) * n_out + 1), before);
+    dW.back() = T(3);
+    T* const db = dW.data() + n_in * n_out;
+    kernel.weight_gradient(start, t, d.data(), a.data(), in.unit_stride(), in.sample_stride(), dW.data(), db);
+    const T added = start == Start::zero ? T(0) : T(1);
+    const Plain<T> expected_dW = (D * A.transpose()).array() + added;
+    const Plain<T> expected_db = D.rowwise().sum().array() + added;
+    check_close<T>(Eigen::Map<const Plain<T>>(dW.data(), n_out, n_in), expected_dW, t);
+    check_close<T>(Eigen::Map<const Plain<T>>(db, n_out, 1), expected_db, t);
+    CHECK(dW.back() == T(3));
+  }
 }
 
 template <class T, int In, int Out>
@@ -132,13 +148,11 @@ TEST_CASE_TEMPLATE("dense: sizes known at compile time", T, float, double) {
 TEST_CASE("dense: the columns of the user's matrix are read in place, with whatever stride") {
   shallow::RandomState random(4);
   const Plain<double> wide = random.randn(9, 11);
-  const Plain<double> W = random.randn(6, 5);
-  const Plain<double> b = random.randn(6, 1);
+  const Plain<double> parameters = random.randn(6, 5 + 1 + packet_size<double>);
+  const auto W = parameters.leftCols(5);
+  const auto b = parameters.middleCols(5, 1);
   const auto A = wide.block(2, 3, 5, 7);
   shallow::detail::DenseKernel<double, Lanes::units, Dynamic, Dynamic> kernel{5, 6, W.data(), b.data()};
-  std::vector<double> packed(static_cast<std::size_t>(kernel.packed_size(false)));
-  kernel.packed = packed.data();
-  kernel.pack(false);
   const TileLayout<double, Lanes::units> out{6, 7};
   auto z = nan_memory<double>(out.size());
   kernel.forward(7, A.data(), 1, A.outerStride(), z.data());
@@ -164,18 +178,16 @@ TEST_CASE("dense: the rule of the orientation") {
 TEST_CASE("dense: tiles are whole packets, bounded, and never smaller for more samples") {
   using shallow::detail::tile_samples;
   constexpr Index p = shallow::detail::packet_size<float>;
-  CHECK(tile_samples<float>(Lanes::samples, 15, 400) == 400);
-  CHECK(tile_samples<float>(Lanes::samples, 15, 1) == 1);
+  CHECK(tile_samples<float>(15, 400) == 400);
+  CHECK(tile_samples<float>(15, 1) == 1);
   for (const Index values : {1, 15, 200, 1'000, 100'000}) {
     for (const Index m : {1, 63, 64, 65, 512, 513, 1'000, 60'000}) {
-      for (const Lanes lanes : {Lanes::samples, Lanes::units}) {
-        const Index t = tile_samples<float>(lanes, values, m);
-        CHECK(t >= 1);
-        CHECK(t <= 512);
-        CHECK(tile_samples<float>(lanes, values, m + 100) >= t);
-        if (t < m) {
-          CHECK(t % p == 0);
-        }
+      const Index t = tile_samples<float>(values, m);
+      CHECK(t >= 1);
+      CHECK(t <= 512);
+      CHECK(tile_samples<float>(values, m + 100) >= t);
+      if (t < m) {
+        CHECK(t % p == 0);
       }
     }
   }

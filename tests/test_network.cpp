@@ -8,6 +8,7 @@
 #include "user_types.hpp"
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 #include <thread>
@@ -145,6 +146,36 @@ TEST_CASE("network: predict into given storage, a block of a larger matrix inclu
   Matrix<double> wrong(2, 99);
   CHECK_THROWS_WITH_AS(net.predict(X, wrong, workspace), "predict: A: expected 2 x 100 (n_y x m), given 2 x 99",
                        ShapeError);
+}
+
+namespace {
+
+/// Columns of X one at a time, in twos, threes, ..., against all at once.
+template <class Net>
+void check_company(const Net& net) {
+  using T = typename Net::Scalar;
+  const Matrix<T> X = RandomState(6).randn<T>(net.n_x(), 40);
+  const Matrix<T> all = net.predict(X);
+  for (Index count = 1; count <= X.cols(); ++count) {
+    CAPTURE(count);
+    Matrix<T> parts(net.n_y(), X.cols());
+    for (Index j = 0; j < X.cols(); j += count) {
+      const Index c = std::min(count, X.cols() - j);
+      parts.middleCols(j, c) = net.predict(X.middleCols(j, c));
+    }
+    CHECK(parts == all);
+  }
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("network: what comes out for a sample does not depend on its company", T, float, double) {
+  check_company(Network<Layer<T, Tanh, 2, 4>, Layer<T, Sigmoid, 4, 1>>({.seed = 1}));
+  check_company(Network<Layer<T, Tanh>, Layer<T, Sigmoid>>({2, 4, 1}, {.seed = 1}));
+  check_company(Network<Layer<T, LeakyReLU, 3, 5>, Layer<T, ReLU, 5, 4>, Layer<T, Softmax, 4, 3>>({.seed = 2}));
+  check_company(Network<Layer<T, Softmax, 3, 5>, Layer<T, Identity, 5, 16>>({.seed = 3}));
+  check_company(Network<Layer<T, user::Softsign, 3, 2>, Layer<T, user::Softsign, 2, 2>>({.seed = 4}));
+  check_company(Network<Layer<T, Tanh>, Layer<T, ReLU>, Layer<T, Softmax>>({20, 160, 48, 10}, {.seed = 5}));
 }
 
 TEST_CASE("network: two threads may predict on one const net") {

@@ -38,72 +38,55 @@ Index shared_size(Index n) {
   return n;
 }
 
-/// What `multiply` adds the products to.
+/// What the sums of a product start from.
 enum class Start {
   zero,        ///< C  = A B
   accumulate,  ///< C += A B
+  rows,        ///< C  = A B + b 1': row i starts from bias[i]
   columns      ///< C  = A B + 1 b': column n starts from bias[n]
 };
 
-/// The first `count` lanes of a packet at p, zeros in the others; and back.
-template <class T>
-Packet<T> load_lanes(const T* p, Index count) {
-  alignas(64) T lane[packet_size<T>] = {};
-  std::copy_n(p, count, lane);
-  return Eigen::internal::ploadu<Packet<T>>(lane);
-}
-template <class T>
-void store_lanes(T* p, const Packet<T>& packet, Index count) {
-  alignas(64) T lane[packet_size<T>];
-  Eigen::internal::pstoreu(lane, packet);
-  std::copy_n(lane, count, p);
-}
-
-/// A register tile of C: M packets of rows by sizeof...(n) columns, `last` valid lanes in the last packet.
+/// A register tile of C: sizeof...(m) packets of rows by sizeof...(n) columns.
 ///
-/// The accumulators are arrays, but only ever indexed by constants: GCC 12 keeps an array that a loop indexes in
+/// The accumulators are an array, but only ever indexed by constants: GCC 12 keeps an array that a loop indexes in
 /// memory, which halves the speed.
-template <int M, int Depth, class T, std::size_t... n>
+template <int Depth, class T, std::size_t... m, std::size_t... n>
 EIGEN_ALWAYS_INLINE void multiply_tile(Start start, Index depth, const T* a, Index a_k, const T* b, Index b_k,
-                                       Index b_n, const T* bias, T* c, Index c_n, Index last,
+                                       Index b_n, const T* bias, T* c, Index c_n, std::index_sequence<m...>,
                                        std::index_sequence<n...>) {
   namespace e = Eigen::internal;
   using P = Packet<T>;
   constexpr Index p = packet_size<T>;
-  constexpr std::size_t N = sizeof...(n);
-  const bool whole = last == p;
-  P upper[N], lower[N];  // with M == 1 the lower packet is the only one
-  const auto begin = [&](const T* from, std::size_t column, bool complete) -> P {
-    if (start == Start::zero) return e::pset1<P>(T(0));
-    if (start == Start::columns) return e::pset1<P>(bias[column]);
-    return complete ? e::ploadu<P>(from) : load_lanes<T>(from, last);
-  };
-  if constexpr (M == 2) ((upper[n] = begin(c + Index(n) * c_n, n, true)), ...);
-  ((lower[n] = begin(c + Index(n) * c_n + (M - 1) * p, n, whole)), ...);
+  constexpr std::size_t M = sizeof...(m);
+  P sum[M * sizeof...(n)];
+  const auto each_row = [&](auto&& f, std::size_t column) { (f(m, column, column * M + m), ...); };
+  const auto each = [&](auto&& f) { (each_row(f, n), ...); };
+  if (start == Start::zero) {
+    each([&](std::size_t, std::size_t, std::size_t at) { sum[at] = e::pset1<P>(T(0)); });
+  } else if (start == Start::accumulate) {
+    each([&](std::size_t row, std::size_t column, std::size_t at) {
+      sum[at] = e::ploadu<P>(c + Index(column) * c_n + Index(row) * p);
+    });
+  } else if (start == Start::rows) {
+    each([&](std::size_t row, std::size_t, std::size_t at) { sum[at] = e::ploadu<P>(bias + Index(row) * p); });
+  } else {
+    each([&](std::size_t, std::size_t column, std::size_t at) { sum[at] = e::pset1<P>(bias[column]); });
+  }
 
   const Index count = Depth == Dynamic ? depth : Depth;
   for (Index k = 0; k < count; ++k) {
-    const P low = e::ploadu<P>(a + (M - 1) * p);
-    if constexpr (M == 2) {
-      const P up = e::ploadu<P>(a);
-      const auto step = [&](std::size_t i, const P& weight) {
-        upper[i] = e::pmadd(up, weight, upper[i]);
-        lower[i] = e::pmadd(low, weight, lower[i]);
-      };
-      (step(n, e::pset1<P>(b[Index(n) * b_n])), ...);
-    } else {
-      ((lower[n] = e::pmadd(low, e::pset1<P>(b[Index(n) * b_n]), lower[n])), ...);
-    }
+    const P left[M] = {e::ploadu<P>(a + Index(m) * p)...};
+    const auto multiply_column = [&](std::size_t column, const P& right) {
+      ((sum[column * M + m] = e::pmadd(left[m], right, sum[column * M + m])), ...);
+    };
+    (multiply_column(n, e::pset1<P>(b[Index(n) * b_n])), ...);
     a += a_k;
     b += b_k;
   }
 
-  if constexpr (M == 2) (e::pstoreu(c + Index(n) * c_n, upper[n]), ...);
-  if (whole) {
-    (e::pstoreu(c + Index(n) * c_n + (M - 1) * p, lower[n]), ...);
-  } else {
-    (store_lanes<T>(c + Index(n) * c_n + (M - 1) * p, lower[n], last), ...);
-  }
+  each([&](std::size_t row, std::size_t column, std::size_t at) {
+    e::pstoreu(c + Index(column) * c_n + Index(row) * p, sum[at]);
+  });
 }
 
 /// All rows of a few columns of C.
@@ -111,22 +94,29 @@ template <int Depth, class T, std::size_t... n>
 EIGEN_DONT_INLINE void multiply_columns(Start start, Index rows, Index depth, const T* a, Index a_k, const T* b,
                                         Index b_k, Index b_n, const T* bias, T* c, Index c_n,
                                         std::index_sequence<n...> columns) {
+  // A single column, a single sample that is, needs more rows at a time, or every sum would wait for the one before:
+  // a multiply-add takes 4 to 5 cycles, and 2 can begin in each.
+  constexpr std::size_t M = sizeof...(n) == 1 ? 8 : 2;
   constexpr Index p = packet_size<T>;
+  const Index bias_step = start == Start::rows ? 1 : 0;
   Index i = 0;
-  for (; i + 2 * p <= rows; i += 2 * p) {
-    multiply_tile<2, Depth>(start, depth, a + i, a_k, b, b_k, b_n, bias, c + i, c_n, p, columns);
+  const auto run = [&]<std::size_t... m>(std::index_sequence<m...> packets) {
+    multiply_tile<Depth>(start, depth, a + i, a_k, b, b_k, b_n, bias + i * bias_step, c + i, c_n, packets, columns);
+    i += Index(sizeof...(m)) * p;
+  };
+  while (i + Index(M) * p <= rows) run(std::make_index_sequence<M>{});
+  if constexpr (M > 2) {
+    while (i + 2 * p <= rows) run(std::make_index_sequence<2>{});
   }
-  for (; i < rows; i += p) {
-    multiply_tile<1, Depth>(start, depth, a + i, a_k, b, b_k, b_n, bias, c + i, c_n, std::min(p, rows - i), columns);
-  }
+  while (i < rows) run(std::index_sequence<0>{});
 }
 
 /// C (rows x columns) = A (rows x depth) B (depth x columns), started as `start` says. The rows lie along the lanes:
 ///
 ///     A(i, k) at a[i + k a_k]    B(k, n) at b[k b_k + n b_n]    C(i, n) at c[i + n c_n]
 ///
-/// A is read in whole packets, so its columns must be readable (not: meaningful) up to a whole number of packets; of C
-/// only `rows` rows are touched. Columns and Depth are the sizes if known at compile time (see `narrow`).
+/// `rows` is rounded up to whole packets: so far A (and a bias by rows) must be readable, and C writable. Columns and
+/// Depth are the sizes if known at compile time (see `narrow`).
 template <int Columns = Dynamic, int Depth = Dynamic, class T>
 void multiply(Start start, Index rows, Index columns, Index depth, const T* a, Index a_k, const T* b, Index b_k,
               Index b_n, const T* bias, T* c, Index c_n) {
@@ -158,10 +148,12 @@ void multiply(Start start, Index rows, Index columns, Index depth, const T* a, I
   }
 }
 
-/// C(r, q) += sum over the samples of D(r, .) A(q, .), for sizeof...(r) rows of D and sizeof...(q) rows of A.
+/// C(r, q) = (what `start` says) + sum over the samples of D(r, .) A(q, .), for sizeof...(r) rows of D and sizeof...(q)
+/// rows of A.
 template <class T, std::size_t... r, std::size_t... q>
-EIGEN_DONT_INLINE void multiply_dot_tile(Index samples, const T* d, Index d_stride, const T* a, Index a_stride, T* c,
-                                         Index c_q, std::index_sequence<r...> rows, std::index_sequence<q...>) {
+EIGEN_DONT_INLINE void multiply_dot_tile(Start start, Index samples, const T* d, Index d_stride, const T* a,
+                                         Index a_stride, T* c, Index c_q, std::index_sequence<r...> rows,
+                                         std::index_sequence<q...>) {
   namespace e = Eigen::internal;
   using P = Packet<T>;
   constexpr std::size_t R = sizeof...(r);
@@ -177,82 +169,77 @@ EIGEN_DONT_INLINE void multiply_dot_tile(Index samples, const T* d, Index d_stri
     };
     (column(q, e::ploadu<P>(a + Index(q) * a_stride + j)), ...);
   }
-  (each_row([&](std::size_t row, std::size_t at) { c[Index(row) + Index(q) * c_q] += e::predux(sum[at]); }, q, rows),
-   ...);
+  const auto put = [&](std::size_t column) {
+    each_row(
+        [&](std::size_t row, std::size_t at) {
+          T& entry = c[Index(row) + Index(column) * c_q];
+          entry = (start == Start::zero ? T(0) : entry) + e::predux(sum[at]);
+        },
+        column, rows);
+  };
+  (put(q), ...);
 }
 
-/// Calls f(first, index_sequence) for `count` things in blocks of `Block`, then one by one; a count that is known at
-/// compile time and smaller than a block is one block.
+/// Calls f(first, index_sequence) for `count` things in blocks of `Block`, and then for the rest: one by one or, where
+/// the count is known at compile time, as one smaller block.
 template <int Count, std::size_t Block, class F>
 EIGEN_ALWAYS_INLINE void for_blocks(Index count, F&& f) {
-  if constexpr (Count != Dynamic && std::size_t(Count) <= Block) {
-    f(Index(0), std::make_index_sequence<std::size_t(Count)>{});
-  } else {
-    Index i = 0;
+  Index i = 0;
+  if constexpr (Count == Dynamic) {
     for (; i + Index(Block) <= count; i += Index(Block)) f(i, std::make_index_sequence<Block>{});
     for (; i < count; ++i) f(i, std::index_sequence<0>{});
+  } else {
+    constexpr std::size_t rest = std::size_t(Count) % Block;
+    for (; i < Count - Index(rest); i += Index(Block)) f(i, std::make_index_sequence<Block>{});
+    if constexpr (rest != 0) f(i, std::make_index_sequence<rest>{});
   }
 }
 
-/// C (n_out x n_in) += D A' with the samples of D (n_out x t) and A (n_in x t) along the lanes; b += row sums of D.
+/// C (n_out x n_in) = D A' (or +=, as `start` says) with the samples of D (n_out x t) and A (n_in x t) along the lanes;
+/// b the same of the row sums of D.
 template <int Out, int In, class T>
-EIGEN_DONT_INLINE void multiply_dot(Index n_out, Index n_in, Index samples, const T* d, Index d_stride, const T* a,
-                                    Index a_stride, T* c, T* b) {
+EIGEN_DONT_INLINE void multiply_dot(Start start, Index n_out, Index n_in, Index samples, const T* d, Index d_stride,
+                                    const T* a, Index a_stride, T* c, T* b) {
   namespace e = Eigen::internal;
   using P = Packet<T>;
   // 4 x 4 sums and what they are made of fit in 32 registers, 4 x 2 in 16.
   constexpr std::size_t across = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 4 : 2;
   for_blocks<Out, 4>(n_out, [&](Index o, auto rows) {
     for_blocks<In, across>(n_in, [&](Index i, auto columns) {
-      multiply_dot_tile(samples, d + o * d_stride, d_stride, a + i * a_stride, a_stride, c + o + i * n_out, n_out, rows,
-                        columns);
+      multiply_dot_tile(start, samples, d + o * d_stride, d_stride, a + i * a_stride, a_stride, c + o + i * n_out,
+                        n_out, rows, columns);
     });
-    for (Index row = o; row < o + Index(rows.size()); ++row) {
+    for (Index r = 0; r < Index(rows.size()); ++r) {
+      const T* row = d + (o + r) * d_stride;
       P sum = e::pset1<P>(T(0));
-      for (Index j = 0; j < samples; j += packet_size<T>) sum = e::padd(sum, e::ploadu<P>(d + row * d_stride + j));
-      b[row] += e::predux(sum);
+      for (Index j = 0; j < samples; j += packet_size<T>) sum = e::padd(sum, e::ploadu<P>(row + j));
+      b[o + r] = (start == Start::zero ? T(0) : b[o + r]) + e::predux(sum);
     }
   });
 }
 
-/// The parameters of a layer as the kernels want them: W (n_out x n_in, column after column) and b as the user has
-/// them, and, where the units lie along the lanes, the copies that `pack` makes into memory of `packed_size` numbers.
+/// The products of a layer, on its parameters W (n_out x n_in, column after column) and b as the user has them. With
+/// the units along the lanes W and b are read in whole packets, so that memory must be readable for a packet beyond
+/// them (ParameterStorage), and the backward products need `scratch` memory of `scratch_size` numbers.
 template <class T, Lanes L, int In, int Out>
 struct DenseKernel {
   Index n_in;
   Index n_out;
   const T* weights;
   const T* bias;
-  T* packed = nullptr;
+  T* scratch = nullptr;
 
-  /// Rows of W that fill whole packets, and the rest.
-  Index whole_rows() const { return n_out / packet_size<T> * packet_size<T>; }
-  bool has_rest() const { return L == Lanes::units && whole_rows() != n_out; }
+  /// Numbers of scratch memory: W' with columns of whole packets for the input gradient; the last rows of [dW db] where
+  /// n_out does not fill the last packet.
+  Index scratch_size() const { return L == Lanes::samples ? 0 : transposed_size() + (n_in + 1) * packet_size<T>; }
 
-  /// Numbers of packed memory: a padded panel of the last rows of [W b] and, for the input gradient, W' with padded
-  /// columns.
-  Index packed_size(bool backward) const {
-    if (L == Lanes::samples) return 0;
-    return panel_size() + (backward ? round_up_to_packets<T>(n_in) * n_out : 0);
-  }
-
-  void pack(bool backward) const {
+  /// Before any `input_gradient` with these parameters.
+  void pack() const {
     if constexpr (L == Lanes::units) {
-      constexpr Index p = packet_size<T>;
-      if (has_rest()) {
-        const Index first = whole_rows();
-        for (Index i = 0; i <= n_in; ++i) {
-          const T* column = i < n_in ? weights + i * n_out : bias;
-          std::fill_n(std::copy_n(column + first, n_out - first, packed + i * p), p - (n_out - first), T(0));
-        }
-      }
-      if (backward) {
-        const Index stride = round_up_to_packets<T>(n_in);
-        T* transposed = packed + panel_size();
-        for (Index o = 0; o < n_out; ++o) {
-          for (Index i = 0; i < n_in; ++i) transposed[o * stride + i] = weights[i * n_out + o];
-          std::fill_n(transposed + o * stride + n_in, stride - n_in, T(0));
-        }
+      const Index stride = round_up_to_packets<T>(n_in);
+      for (Index o = 0; o < n_out; ++o) {
+        for (Index i = 0; i < n_in; ++i) scratch[o * stride + i] = weights[i * n_out + o];
+        std::fill_n(scratch + o * stride + n_in, stride - n_in, T(0));
       }
     }
   }
@@ -264,31 +251,29 @@ struct DenseKernel {
       multiply<narrow<Out>, narrow<In>>(Start::columns, out.stride(), n_out, n_in, a, a_unit, weights, n_out, 1, bias,
                                         z, out.stride());
     } else {
-      const Index stride = out.stride();
-      const Index whole = whole_rows();
-      const T* rest_bias = packed + n_in * packet_size<T>;
-      for (Index j = 0; j < samples; ++j) {
-        std::copy_n(bias, whole, z + j * stride);
-        if (has_rest()) std::copy_n(rest_bias, packet_size<T>, z + j * stride + whole);
-      }
-      multiply(Start::accumulate, whole, samples, n_in, weights, n_out, a, a_unit, a_sample,
-               static_cast<const T*>(nullptr), z, stride);
-      if (has_rest()) {
-        multiply(Start::accumulate, packet_size<T>, samples, n_in, packed, packet_size<T>, a, a_unit, a_sample,
-                 static_cast<const T*>(nullptr), z + whole, stride);
-      }
+      multiply(Start::rows, n_out, samples, n_in, weights, n_out, a, a_unit, a_sample, bias, z, out.stride());
     }
   }
 
-  /// dW += D A', db += row sums of D. The padding of D holds zeros, that of A finite numbers.
-  void weight_gradient(Index samples, const T* d, const T* a, Index a_unit, Index a_sample, T* dW, T* db) const {
-    const TileLayout<T, L> out{n_out, samples};
+  /// dW = D A', db = row sums of D, or added to what is there, as `start` says. With the samples along the lanes the
+  /// padding of D holds zeros, that of A finite numbers.
+  void weight_gradient(Start start, Index samples, const T* d, const T* a, Index a_unit, Index a_sample, T* dW,
+                       T* db) const {
+    const Index stride = TileLayout<T, L>{n_out, samples}.stride();
     if constexpr (L == Lanes::samples) {
-      multiply_dot<narrow<Out>, narrow<In>>(n_out, n_in, samples, d, out.stride(), a, a_unit, dW, db);
+      multiply_dot<narrow<Out>, narrow<In>>(start, n_out, n_in, samples, d, stride, a, a_unit, dW, db);
     } else {
-      multiply(Start::accumulate, n_out, n_in, samples, d, out.stride(), a, a_sample, a_unit,
-               static_cast<const T*>(nullptr), dW, n_out);
-      Eigen::Map<Eigen::Array<T, Dynamic, 1>>(db, n_out) += out.view(d).rowwise().sum();
+      constexpr Index p = packet_size<T>;
+      const Index whole = n_out / p * p;
+      row_products(start, whole, samples, d, stride, a, a_unit, a_sample, dW, db, n_out);
+      if (whole == n_out) return;
+      T* last = scratch + transposed_size();
+      row_products(Start::zero, p, samples, d + whole, stride, a, a_unit, a_sample, last, last + n_in * p, p);
+      const Index rest = n_out - whole;
+      for (Index i = 0; i <= n_in; ++i) {
+        T* to = (i < n_in ? dW + i * n_out : db) + whole;
+        for (Index o = 0; o < rest; ++o) to[o] = (start == Start::zero ? T(0) : to[o]) + last[i * p + o];
+      }
     }
   }
 
@@ -301,13 +286,22 @@ struct DenseKernel {
       multiply<narrow<In>, narrow<Out>>(Start::zero, in.stride(), n_in, n_out, d, out.stride(), weights, 1, n_out, none,
                                         dA, in.stride());
     } else {
-      multiply(Start::zero, in.stride(), samples, n_out, packed + panel_size(), in.stride(), d, 1, out.stride(), none,
-               dA, in.stride());
+      multiply(Start::zero, in.stride(), samples, n_out, scratch, in.stride(), d, 1, out.stride(), none, dA,
+               in.stride());
     }
   }
 
  private:
-  Index panel_size() const { return has_rest() ? packet_size<T> * (n_in + 1) : 0; }
+  Index transposed_size() const { return round_up_to_packets<T>(n_in) * n_out; }
+
+  /// Rows of [dW db]; db is one more column, against a row of ones.
+  void row_products(Start start, Index rows, Index samples, const T* d, Index d_stride, const T* a, Index a_unit,
+                    Index a_sample, T* dW, T* db, Index dW_stride) const {
+    const T* const none = nullptr;
+    const T one(1);
+    multiply(start, rows, n_in, samples, d, d_stride, a, a_sample, a_unit, none, dW, dW_stride);
+    multiply<1>(start, rows, Index(1), samples, d, d_stride, &one, Index(0), Index(0), none, db, dW_stride);
+  }
 };
 
 }  // namespace shallow::detail

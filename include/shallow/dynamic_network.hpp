@@ -284,7 +284,7 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
   }
 
   std::vector<Shape> shapes_;
-  detail::AlignedVector<T> parameters_;
+  detail::ParameterStorage<T> parameters_;
 };
 
 }  // namespace shallow

@@ -216,7 +216,7 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
   }
 
   Shape shape_;
-  detail::AlignedVector<T> parameters_;
+  detail::ParameterStorage<T> parameters_;
 };
 
 }  // namespace shallow

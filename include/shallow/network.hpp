@@ -228,7 +228,7 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
   }
 
   Shapes shapes_;
-  detail::AlignedVector<Scalar> parameters_;
+  detail::ParameterStorage<Scalar> parameters_;
 };
 
 }  // namespace shallow

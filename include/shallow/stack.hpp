@@ -22,6 +22,7 @@
 #include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <iosfwd>
@@ -53,6 +54,25 @@ struct CacheAligned {
 template <class T>
 using AlignedVector = std::vector<T, CacheAligned<T>>;
 
+/// The parameters of a model: so many numbers, and behind them a cache line of zeros, because the engine reads W and b
+/// in whole packets.
+template <class T>
+class ParameterStorage {
+ public:
+  ParameterStorage() = default;
+  explicit ParameterStorage(std::size_t count) { resize(count); }
+
+  void resize(std::size_t count) { numbers_.resize(count + line); }
+  std::size_t size() const { return numbers_.size() - std::min(numbers_.size(), line); }
+  T* data() { return numbers_.data(); }
+  const T* data() const { return numbers_.data(); }
+  friend bool operator==(const ParameterStorage& a, const ParameterStorage& b) { return a.numbers_ == b.numbers_; }
+
+ private:
+  static constexpr std::size_t line = std::max<std::size_t>(64 / sizeof(T), 1);
+  AlignedVector<T> numbers_;
+};
+
 template <class T>
 std::string scalar_name() {
   if constexpr (std::is_same_v<T, float>) return "float";
@@ -78,7 +98,7 @@ class PassWorkspace {
   struct Slot {
     Index z = 0;
     Index a = 0;
-    Index packed = 0;
+    Index scratch = 0;
   };
 
   T* at(Index offset) { return memory_.data() + offset; }
@@ -170,6 +190,9 @@ class Stack {
     }
     const detail::Samples<T, T> samples{input.data(), input.outerStride(), input.rows(), nullptr, 0, 0,
                                         nullptr,      input.cols()};
+    if constexpr (fits_registers()) {
+      if (samples.count > 0 && samples.count <= detail::packet_size<T>) return predict_packet(samples, a);
+    }
     with_lanes([&](auto lanes) { predict_tiles<decltype(lanes)::value>(samples, a, workspace); });
   }
 
@@ -211,7 +234,7 @@ class Stack {
   void reserve(const detail::Samples<T, Target>& samples, Workspace& workspace) const {
     with_lanes([&](auto lanes) {
       constexpr detail::Lanes L = decltype(lanes)::value;
-      const Index tile = detail::tile_samples<T>(L, values_per_sample(false), samples.count);
+      const Index tile = detail::tile_samples<T>(values_per_sample(false), samples.count);
       prepare<L>(workspace, tile, samples.n_y, false, false);
     });
   }
@@ -274,10 +297,10 @@ class Stack {
   }
 
   template <detail::Lanes L, class View>
-  static auto kernel(const View& layer, T* packed) {
+  static auto kernel(const View& layer, T* scratch) {
     return detail::DenseKernel<T, L, View::inputs, View::outputs>{detail::shared_size<View::inputs>(layer.n_in()),
                                                                   detail::shared_size<View::outputs>(layer.n_out()),
-                                                                  layer.weights().data(), layer.bias().data(), packed};
+                                                                  layer.weights().data(), layer.bias().data(), scratch};
   }
 
   /// Numbers per sample that a pass keeps, for the choice of the tile.
@@ -291,7 +314,7 @@ class Stack {
     return backward ? sum + 2 * widest : sum;
   }
 
-  /// Lays out the workspace for tiles of t samples, and packs the weights.
+  /// Lays out the workspace for tiles of t samples, and prepares the weights for the way back.
   template <detail::Lanes L>
   void prepare(Workspace& workspace, Index t, Index target_rows, bool backward, bool input_derivative) const {
     // Every part starts on a cache line, which also keeps equal columns of neighbours out of the same cache set.
@@ -312,7 +335,7 @@ class Stack {
       slot.a = reserve(size);
       // g may overwrite z with a unless z is needed afterwards: by g' or, in the last layer, by a loss from logits.
       slot.z = l + 1 == self().depth() || detail::keeps_z<T>(layer.activation()) ? reserve(size) : slot.a;
-      slot.packed = reserve(kernel<L>(layer, nullptr).packed_size(backward && (l > 0 || input_derivative)));
+      if (backward) slot.scratch = reserve(kernel<L>(layer, nullptr).scratch_size());
       widest = std::max(widest, layer.n_out());
     });
     if (backward) {
@@ -323,13 +346,14 @@ class Stack {
       workspace.memory_.resize(static_cast<std::size_t>(total));
     }
     if (workspace.labels_.size() < static_cast<std::size_t>(t)) workspace.labels_.resize(static_cast<std::size_t>(t));
+    if (!backward) return;
     self().for_each_layer([&](const auto& layer, Index l) {
-      kernel<L>(layer, packed(workspace, l)).pack(backward && (l > 0 || input_derivative));
+      if (l > 0 || input_derivative) kernel<L>(layer, scratch(workspace, l)).pack();
     });
   }
 
-  static T* packed(Workspace& workspace, Index l) {
-    return workspace.at(workspace.slots_[static_cast<std::size_t>(l)].packed);
+  static T* scratch(Workspace& workspace, Index l) {
+    return workspace.at(workspace.slots_[static_cast<std::size_t>(l)].scratch);
   }
 
   /// Forward propagation of a tile.
@@ -339,7 +363,7 @@ class Stack {
       const auto& slot = workspace.slots_[static_cast<std::size_t>(l)];
       const detail::TileLayout<T, L> layout{layer.n_out(), t};
       T* z = workspace.at(slot.z);
-      kernel<L>(layer, packed(workspace, l)).forward(t, a.data, a.unit_stride, a.sample_stride, z);
+      kernel<L>(layer, nullptr).forward(t, a.data, a.unit_stride, a.sample_stride, z);
       detail::activate(layer.activation(), layout, z, workspace.at(slot.a));
       a = {workspace.at(slot.a), layout.unit_stride(), layout.sample_stride()};
     });
@@ -347,13 +371,47 @@ class Stack {
 
   template <detail::Lanes L>
   void predict_tiles(const detail::Samples<T, T>& samples, Eigen::Ref<Matrix<T>> a, Workspace& workspace) const {
-    const Index tile = detail::tile_samples<T>(L, values_per_sample(false), samples.count);
+    const Index tile = detail::tile_samples<T>(values_per_sample(false), samples.count);
     prepare<L>(workspace, tile, 0, false, false);
     const T* output = workspace.at(workspace.slots_.back().a);
     for (Index first = 0; first < samples.count; first += tile) {
       const Index t = std::min(tile, samples.count - first);
       forward_tile<L>(detail::input_tile<L>(samples, first, t, workspace.at(workspace.input_)), t, workspace);
       a.middleCols(first, t) = detail::TileLayout<T, L>{self().n_y(), t}.view(output).matrix();
+    }
+  }
+
+  /// Whether the sizes are in the type, and so small that a packet of samples goes through all layers in registers.
+  static constexpr bool fits_registers() {
+    if constexpr (Derived::fixed_sizes) {
+      return Derived::fixed_lanes == detail::Lanes::samples &&
+             std::all_of(Derived::fixed_widths.begin(), Derived::fixed_widths.end(), [](Index n) { return n <= 16; });
+    } else {
+      return false;
+    }
+  }
+
+  /// At most a packet of samples, in a tile whose size the compiler knows: no call, no loop, no workspace.
+  void predict_packet(const detail::Samples<T, T>& samples, Eigen::Ref<Matrix<T>>& a) const {
+    constexpr Index p = detail::packet_size<T>;
+    constexpr Index widest = *std::max_element(Derived::fixed_widths.begin(), Derived::fixed_widths.end());
+    alignas(64) T in[widest * p];
+    alignas(64) T out[widest * p];
+    for (Index i = 0; i < Derived::fixed_widths[0]; ++i) {
+      const T* x = samples.x + i;
+      std::fill_n(in + i * p, p, x[(samples.count - 1) * samples.x_stride]);
+      for (Index j = 0; j + 1 < samples.count; ++j) in[i * p + j] = x[j * samples.x_stride];
+    }
+    self().for_each_layer([&](const auto& layer, Index) {
+      using View = std::remove_cvref_t<decltype(layer)>;
+      constexpr detail::TileLayout<T, detail::Lanes::samples> layout{View::outputs, p};
+      detail::multiply_tile<View::inputs>(detail::Start::columns, View::inputs, in, p, layer.weights().data(),
+                                          View::outputs, 1, layer.bias().data(), out, p, std::index_sequence<0>{},
+                                          std::make_index_sequence<View::outputs>{});
+      detail::activate<detail::Lanes::samples>(layer.activation(), layout, out, in);
+    });
+    for (Index j = 0; j < samples.count; ++j) {
+      for (Index i = 0; i < Derived::fixed_widths.back(); ++i) a(i, j) = in[i * p + j];
     }
   }
 
@@ -364,17 +422,16 @@ class Stack {
         [&](auto lanes) { return pass_tiles<decltype(lanes)::value>(samples, loss, gradient, dX, scale, workspace); });
   }
 
-  /// The whole of a pass: forward, loss and backward, tile after tile. Returns scale * (sum of the loss); adds the
-  /// derivatives of that up in `gradient`.
+  /// The whole of a pass: forward, loss and backward, tile after tile. Returns scale * (sum of the loss); the
+  /// derivatives of that go to `gradient`.
   template <detail::Lanes L, class Target, class LossType>
   T pass_tiles(const detail::Samples<T, Target>& samples, const LossType& loss, T* gradient, Matrix<T>* dX, T scale,
                Workspace& workspace) const {
     using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
     const bool logits = detail::uses_logits("loss", loss, self().output_activation());
     const bool backward = gradient != nullptr;
-    const Index tile = detail::tile_samples<T>(L, values_per_sample(backward), samples.count);
+    const Index tile = detail::tile_samples<T>(values_per_sample(backward), samples.count);
     prepare<L>(workspace, tile, samples.n_y, backward, dX != nullptr);
-    if (backward) std::fill_n(gradient, parameter_count(), T(0));
     Sum sum(0);
     for (Index first = 0; first < samples.count; first += tile) {
       const Index t = std::min(tile, samples.count - first);
@@ -399,14 +456,16 @@ class Stack {
       if (!logits) {
         detail::activate_backward(self().output_activation(), output, workspace.at(last.z), workspace.at(last.a), d);
       }
-      backward_tile<L>(input, t, gradient, dX ? dX->data() + first * dX->rows() : nullptr, workspace);
+      const detail::Start start = first == 0 ? detail::Start::zero : detail::Start::accumulate;
+      backward_tile<L>(start, input, t, gradient, dX ? dX->data() + first * dX->rows() : nullptr, workspace);
     }
     return T(sum * Sum(scale));
   }
 
   /// Backpropagation of a tile, from D = dJ/dZ of the last layer in delta_[0].
   template <detail::Lanes L>
-  void backward_tile(const detail::Operand<T>& input, Index t, T* gradient, T* dX, Workspace& workspace) const {
+  void backward_tile(detail::Start start, const detail::Operand<T>& input, Index t, T* gradient, T* dX,
+                     Workspace& workspace) const {
     T* d = workspace.at(workspace.delta_[0]);
     T* previous_d = workspace.at(workspace.delta_[1]);
     T* block = gradient + parameter_count();
@@ -417,8 +476,8 @@ class Stack {
       if (l > 0) {
         a = {workspace.at(workspace.slots_[static_cast<std::size_t>(l - 1)].a), in.unit_stride(), in.sample_stride()};
       }
-      const auto products = kernel<L>(layer, packed(workspace, l));
-      products.weight_gradient(t, d, a.data, a.unit_stride, a.sample_stride, block,
+      const auto products = kernel<L>(layer, scratch(workspace, l));
+      products.weight_gradient(start, t, d, a.data, a.unit_stride, a.sample_stride, block,
                                block + layer.n_in() * layer.n_out());
       if (l == 0 && !dX) return;
       products.input_gradient(t, d, previous_d);
