@@ -34,6 +34,7 @@ class BatchPass {
       Samples<T, Target> batch = all_;
       batch.count = count;
       batch.order = order ? order + first : nullptr;
+      batch.repeated = !order && count == all_.count && passes_++ > 0;
       if (!order) {
         batch.x += first * batch.x_stride;
         batch.y += first * batch.y_stride;
@@ -73,6 +74,7 @@ class BatchPass {
   Samples<T, Target> all_;
   const L& loss_;
   typename M::Workspace workspace_{};
+  Index passes_ = 0;  ///< over all samples in one batch
   Matrix<T> x_;
   Eigen::Matrix<Target, Dynamic, Dynamic> y_;
 };

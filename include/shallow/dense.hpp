@@ -237,10 +237,8 @@ struct DenseKernel {
   void pack() const {
     if constexpr (L == Lanes::units) {
       const Index stride = round_up_to_packets<T>(n_in);
-      for (Index o = 0; o < n_out; ++o) {
-        for (Index i = 0; i < n_in; ++i) scratch[o * stride + i] = weights[i * n_out + o];
-        std::fill_n(scratch + o * stride + n_in, stride - n_in, T(0));
-      }
+      transpose(n_out, n_in, weights, n_out, scratch, stride);
+      for (Index o = 0; o < n_out; ++o) std::fill(scratch + o * stride + n_in, scratch + (o + 1) * stride, T(0));
     }
   }
 

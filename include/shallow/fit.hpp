@@ -242,9 +242,10 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
 /// After the options may follow, in any order: a loss other than the model's default; `Validation(X, Y)`; a
 /// `TrainingState<Optimizer, Scalar>` to continue from and to continue later.
 ///
-/// The first step allocates what the later ones use. The result depends on the arguments alone: the same seeds give the
-/// same bits. If a loss turns out NaN or infinite, training stops with the parameters (and the optimiser's state) of
-/// the last epoch whose loss was finite, or as they were before if there was none.
+/// X, Y and the validation data must not change while it runs. The first step allocates what the later ones use. The
+/// result depends on the arguments alone: the same seeds give the same bits. If a loss turns out NaN or infinite,
+/// training stops with the parameters (and the optimiser's state) of the last epoch whose loss was finite, or as they
+/// were before if there was none.
 ///
 /// \throws ShapeError X: expected n_x rows, one column a sample; X: expected at least one sample; Y: expected n_y x m
 /// \throws ValueError X: expected finite numbers; Y: what the loss does not take (cross-entropies: labels in [0, 1],

@@ -23,6 +23,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 namespace shallow::detail {
 
@@ -96,6 +97,44 @@ Index tile_samples(Index values, Index m) {
   return std::min(m, whole);  // never less for a larger m: storage that served a batch serves a shorter one
 }
 
+// GCC warns that a packet as a template argument loses its alignment attribute, which PacketBlock does not need.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"
+
+/// B (cols x rows) = A' (rows x cols), both column after column, in squares of whole packets.
+template <class T>
+void transpose(Index rows, Index cols, const T* a, Index a_stride, T* b, Index b_stride) {
+  namespace e = Eigen::internal;
+  using P = Packet<T>;
+  constexpr Index p = packet_size<T>;
+  using Square = e::PacketBlock<P, int(p)>;
+  Index whole_rows = 0;
+  Index whole_cols = 0;
+  if constexpr (p > 1 && requires(Square square) { e::ptranspose(square); }) {
+    whole_rows = rows / p * p;
+    whole_cols = cols / p * p;
+    for (Index j = 0; j < whole_cols; j += p) {
+      for (Index i = 0; i < whole_rows; i += p) {
+        [&]<std::size_t... k>(std::index_sequence<k...>) {
+          Square square{{e::ploadu<P>(a + i + (j + Index(k)) * a_stride)...}};
+          e::ptranspose(square);
+          (e::pstoreu(b + j + (i + Index(k)) * b_stride, square.packet[k]), ...);
+        }
+        (std::make_index_sequence<std::size_t(p)>{});
+      }
+    }
+  }
+  const auto one_by_one = [&](Index first_row, Index last_row, Index first_col) {
+    for (Index i = first_row; i < last_row; ++i) {
+      for (Index j = first_col; j < cols; ++j) b[j + i * b_stride] = a[i + j * a_stride];
+    }
+  };
+  one_by_one(0, whole_rows, whole_cols);
+  one_by_one(whole_rows, rows, 0);
+}
+
+#pragma GCC diagnostic pop
+
 /// An (n x t) matrix in memory, as a product reads it.
 template <class T>
 struct Operand {
@@ -128,6 +167,12 @@ void load_tile(const Element* from, Index stride, Column&& column, Index n, Inde
   }
 }
 
+/// Whether the copies that a pass made of these samples still stand, the tile being all of them.
+template <class T, class Target>
+bool still_loaded(const Samples<T, Target>& samples, Index t) {
+  return samples.repeated && samples.count == t;
+}
+
 /// A[0] of a tile: the user's own memory where it has the right orientation, else a copy in `tile`.
 template <Lanes L, class T, class Target>
 Operand<T> input_tile(const Samples<T, Target>& samples, Index first, Index t, T* tile) {
@@ -135,6 +180,7 @@ Operand<T> input_tile(const Samples<T, Target>& samples, Index first, Index t, T
     return {samples.x + first * samples.x_stride, 1, samples.x_stride};
   }
   const TileLayout<T, L> layout{samples.n_x, t};
+  if (still_loaded(samples, t)) return {tile, layout.unit_stride(), layout.sample_stride()};
   if (samples.order) {
     const Index* order = samples.order + first;
     load_tile<L>(
@@ -161,8 +207,10 @@ auto target_tile(const Samples<T, Target>& samples, Index first, Index t, Target
   const Index stride = std::is_same_v<Target, T> ? TileLayout<T, L>{samples.n_y, t}.stride()
                        : L == Lanes::units       ? 1
                                                  : t;
-  load_tile<L>(
-      samples.y, samples.y_stride, [&](Index j) { return samples.column(first + j); }, samples.n_y, t, tile, stride);
+  if (!still_loaded(samples, t)) {
+    load_tile<L>(
+        samples.y, samples.y_stride, [&](Index j) { return samples.column(first + j); }, samples.n_y, t, tile, stride);
+  }
   return View(tile, samples.n_y, t, Eigen::OuterStride<>(stride));
 }
 

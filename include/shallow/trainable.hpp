@@ -127,6 +127,7 @@ struct Samples {
   Index n_y;  ///< rows of Y: 1 for class labels
   const Index* order;
   Index count;
+  bool repeated = false;  ///< the very samples of the last pass with the same workspace: copies of them need no renewal
 
   Index column(Index j) const { return order ? order[j] : j; }
 };
