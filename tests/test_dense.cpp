@@ -76,7 +76,7 @@ void check_products(Index n_in, Index n_out, Index t, shallow::RandomState& rand
   Eigen::Map<Plain<T>>(weights, n_out, n_in) = W;
   Eigen::Map<Plain<T>>(bias, n_out, 1) = b;
   shallow::detail::DenseKernel<T, L, In, Out> kernel{n_in, n_out, weights, bias};
-  auto scratch = nan_memory<T>(kernel.scratch_size());
+  auto scratch = nan_memory<T>(kernel.scratch_size(true));
   kernel.scratch = scratch.data();
   kernel.pack();
 

@@ -8,6 +8,7 @@
 #include "user_types.hpp"
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -69,6 +70,100 @@ std::vector<std::vector<int>> batches_of(const shallow::FitOptions& options, Ind
 }
 
 }  // namespace
+
+namespace {
+
+/// `fit`, on all samples at once and batch by batch, against as many calls of `step`: the same bits.
+template <class Net, class X, class Y>
+void check_fit_is_steps(const Net& start, const X& x, const Y& y) {
+  Net fitted = start;
+  Net stepped = start;
+  const Adam adam{.learning_rate = 0.01};
+  const auto history = fit(fitted, x, y, adam, {.epochs = 6}, shallow::Validation(x, y));
+  Adam::State<typename Net::Scalar> state;
+  for (int i = 0; i < 6; ++i) {
+    CHECK(history.loss[std::size_t(i)] == double(step(stepped, x, y, adam, state)));
+    CHECK(history.validation_loss[std::size_t(i)] == double(shallow::loss(stepped, x, y)));
+  }
+  CHECK(fitted == stepped);
+
+  // Batches in order, of which the last is shorter.
+  fit(fitted, x, y, GradientDescent{.learning_rate = 0.1}, {.epochs = 2, .batch_size = 20, .shuffle = false});
+  GradientDescent::State<typename Net::Scalar> steps;
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    for (Index first = 0; first < x.cols(); first += 20) {
+      const Index count = std::min<Index>(20, x.cols() - first);
+      if constexpr (Y::IsVectorAtCompileTime) {
+        step(stepped, x.middleCols(first, count), y.segment(first, count), GradientDescent{.learning_rate = 0.1},
+             steps);
+      } else {
+        step(stepped, x.middleCols(first, count), y.middleCols(first, count), GradientDescent{.learning_rate = 0.1},
+             steps);
+      }
+    }
+  }
+  CHECK(fitted == stepped);
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("fit: batches are steps, to the last bit", T, float, double) {
+  using shallow::Layer;
+  using shallow::Softmax;
+  using shallow::Tanh;
+  // Fewer samples than a tile holds, and more; narrow layers and wide ones; one output, labels and one-hot columns.
+  for (const Index m : {50, 1'000}) {
+    CAPTURE(m);
+    shallow::RandomState random(4);
+    const Matrix<T> X = random.randn<T>(3, m);
+    const Matrix<T> Y = (X.row(0).array() > T(0)).template cast<T>();
+    check_fit_is_steps(shallow::TwoLayerNet<T>(3, 4, 1, {.seed = 1}), X, Y);
+    check_fit_is_steps(shallow::TwoLayerNet<T, Tanh, shallow::Sigmoid, 3, 4, 1>({.seed = 1}), X, Y);
+    Eigen::VectorXi labels(m);
+    Matrix<T> one_hot = Matrix<T>::Zero(5, m);
+    for (Index j = 0; j < m; ++j) {
+      labels(j) = int(random.below(5));
+      one_hot(labels(j), j) = T(1);
+    }
+    const shallow::TwoLayerNet<T, Tanh, Softmax> narrow(3, 4, 5, {.seed = 2});
+    check_fit_is_steps(narrow, X, labels);
+    check_fit_is_steps(narrow, X, one_hot);
+    const shallow::TwoLayerNet<T, Tanh, Softmax> wide(3, 160, 5, {.seed = 3});
+    check_fit_is_steps(wide, X, labels);
+    check_fit_is_steps(wide, X, one_hot);
+  }
+}
+
+namespace {
+
+/// A model of this library with a penalty of the user's own: J + lambda |theta|^2.
+struct Penalised : Net {
+  using Net::Net;
+  static constexpr double lambda = 0.5;
+
+  template <class X, class Y, class L>
+  double loss(const X& x, const Y& y, const L& of, Workspace& workspace) const {
+    return Net::loss(x, y, of, workspace) + lambda * parameters().squaredNorm();
+  }
+  template <class X, class Y, class L>
+  double loss_and_gradient(const X& x, const Y& y, const L& of, Eigen::Ref<shallow::Vector<double>> gradient,
+                           Workspace& workspace) const {
+    const double J = Net::loss_and_gradient(x, y, of, gradient, workspace);
+    gradient += 2 * lambda * parameters();
+    return J + lambda * parameters().squaredNorm();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("fit: a pass that a derived model writes itself is the one that trains it") {
+  const Data data;
+  Penalised net(2, 6, 1, {.seed = 3, .initializer = shallow::Initializer::glorot()});
+  const double before = net.parameters().norm();
+  const auto history = fit(net, data.X, data.Y, GradientDescent{.learning_rate = 0.5}, {.epochs = 50});
+  CHECK(history.loss.front() == doctest::Approx(shallow::loss(fresh(), data.X, data.Y) + 0.5 * before * before));
+  CHECK(net.parameters().norm() < 0.5 * before);
+}
 
 TEST_CASE("fit: MiniDNN shuffled once per fit: ours draws a new order every epoch, of every sample once") {
   const auto batches = batches_of({.epochs = 3, .batch_size = 4, .seed = 1}, 10);

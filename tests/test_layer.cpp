@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <sstream>
+#include <stdexcept>
 #include <type_traits>
 
 using shallow::Dynamic;
@@ -78,6 +79,38 @@ TEST_CASE("layer: RTNeural's copy of a dense layer dropped its weights; ours is 
   CHECK(copy == original);
   const Dense moved = std::move(copy);
   CHECK(moved == original);
+}
+
+namespace {
+
+/// tanh whose copies fail when told so.
+struct Uncopyable : shallow::Tanh {
+  static inline bool fail = false;
+  Uncopyable() = default;
+  Uncopyable(const Uncopyable&) : shallow::Tanh() { check_copy(); }
+  Uncopyable& operator=(const Uncopyable&) {
+    check_copy();
+    return *this;
+  }
+  static void check_copy() {
+    if (fail) throw std::runtime_error("no copy");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("layer: an assignment that fails changes nothing") {
+  Layer<double, Uncopyable> small(2, 3, {.seed = 1});
+  const Layer<double, Uncopyable> big(200, 300, {.seed = 2});
+  const shallow::Vector<double> before = small.parameters();
+  Uncopyable::fail = true;
+  CHECK_THROWS_AS(small = big, std::runtime_error);
+  Uncopyable::fail = false;
+  CHECK(small.n_in() == 2);
+  CHECK(small.n_out() == 3);
+  CHECK(small.parameters() == before);
+  small = big;
+  CHECK(small.parameters() == big.parameters());
 }
 
 TEST_CASE("layer: OpenNN 291, RTNeural 118: the layout of a type does not depend on compiler flags") {

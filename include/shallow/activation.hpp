@@ -78,7 +78,8 @@ using scalar_of = typename ScalarOf<X>::type;
 
 }  // namespace detail
 
-/// A function of one number with its derivative, applied to every entry of Z:
+/// A function of one number with its derivative, applied to every entry of Z (and, where a layer does not fill the SIMD
+/// lanes, to numbers beside them that are never looked at):
 ///
 ///     g(z)             the value
 ///     g.derivative(z)  dg/dz
@@ -89,7 +90,7 @@ concept ElementwiseActivation = std::copyable<G> && requires(const G g, const T 
 };
 
 /// A function of a whole column (a sample), as Softmax: `g.forward(Z, A)` writes A = g(Z), and `g.backward(A, D)` turns
-/// D = dJ/dA into dJ/dZ in place. Z, A and D are Eigen arrays (n x m) of either storage order.
+/// D = dJ/dA into dJ/dZ in place. Z, A and D are Eigen arrays (n x m) of either storage order; A may be Z.
 template <class G, class T>
 concept ColumnActivation = std::copyable<G> &&
     requires(const G g, const Eigen::Array<T, Dynamic, Dynamic> in, Eigen::Array<T, Dynamic, Dynamic> out) {

@@ -8,6 +8,7 @@
 #include "shallow/types.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace shallow::detail {
 
@@ -66,8 +67,10 @@ class BatchPass {
   }
 
  private:
+  // A class of the user's own that is derived from a model may have passes of its own: it is handed matrices.
   static constexpr bool takes_samples =
       requires(const M& m, Samples<T, Target> s, const L& l, T* g, typename M::Workspace w) {
+    requires std::is_same_v<typename M::Model, M>;
     m.batch_loss_and_gradient(s, l, g, w);
   };
 

@@ -229,16 +229,20 @@ struct DenseKernel {
   const T* bias;
   T* scratch = nullptr;
 
-  /// Numbers of scratch memory: W' with columns of whole packets for the input gradient; the last rows of [dW db] where
-  /// n_out does not fill the last packet.
-  Index scratch_size() const { return L == Lanes::samples ? 0 : transposed_size() + (n_in + 1) * packet_size<T>; }
+  /// Numbers of scratch memory: the last rows of [dW db] where n_out does not fill the last packet; if there is to be
+  /// an input gradient, W' with columns of whole packets, too.
+  Index scratch_size(bool input_gradient) const {
+    if (L == Lanes::samples) return 0;
+    return last_rows_size() + (input_gradient ? round_up_to_packets<T>(n_in) * n_out : 0);
+  }
 
   /// Before any `input_gradient` with these parameters.
   void pack() const {
     if constexpr (L == Lanes::units) {
       const Index stride = round_up_to_packets<T>(n_in);
-      transpose(n_out, n_in, weights, n_out, scratch, stride);
-      for (Index o = 0; o < n_out; ++o) std::fill(scratch + o * stride + n_in, scratch + (o + 1) * stride, T(0));
+      T* const transposed = scratch + last_rows_size();
+      transpose(n_out, n_in, weights, n_out, transposed, stride);
+      for (Index o = 0; o < n_out; ++o) std::fill(transposed + o * stride + n_in, transposed + (o + 1) * stride, T(0));
     }
   }
 
@@ -265,12 +269,11 @@ struct DenseKernel {
       const Index whole = n_out / p * p;
       row_products(start, whole, samples, d, stride, a, a_unit, a_sample, dW, db, n_out);
       if (whole == n_out) return;
-      T* last = scratch + transposed_size();
-      row_products(Start::zero, p, samples, d + whole, stride, a, a_unit, a_sample, last, last + n_in * p, p);
+      row_products(Start::zero, p, samples, d + whole, stride, a, a_unit, a_sample, scratch, scratch + n_in * p, p);
       const Index rest = n_out - whole;
       for (Index i = 0; i <= n_in; ++i) {
         T* to = (i < n_in ? dW + i * n_out : db) + whole;
-        for (Index o = 0; o < rest; ++o) to[o] = (start == Start::zero ? T(0) : to[o]) + last[i * p + o];
+        for (Index o = 0; o < rest; ++o) to[o] = (start == Start::zero ? T(0) : to[o]) + scratch[i * p + o];
       }
     }
   }
@@ -284,13 +287,13 @@ struct DenseKernel {
       multiply<narrow<In>, narrow<Out>>(Start::zero, in.stride(), n_in, n_out, d, out.stride(), weights, 1, n_out, none,
                                         dA, in.stride());
     } else {
-      multiply(Start::zero, in.stride(), samples, n_out, scratch, in.stride(), d, 1, out.stride(), none, dA,
-               in.stride());
+      multiply(Start::zero, in.stride(), samples, n_out, scratch + last_rows_size(), in.stride(), d, 1, out.stride(),
+               none, dA, in.stride());
     }
   }
 
  private:
-  Index transposed_size() const { return round_up_to_packets<T>(n_in) * n_out; }
+  Index last_rows_size() const { return (n_in + 1) * packet_size<T>; }
 
   /// Rows of [dW db]; db is one more column, against a row of ones.
   void row_products(Start start, Index rows, Index samples, const T* d, Index d_stride, const T* a, Index a_unit,

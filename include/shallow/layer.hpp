@@ -162,6 +162,12 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
   explicit Layer(const Options& options = {}) requires(Inputs != Dynamic && Outputs != Dynamic)
       : Layer(Inputs, Outputs, options) {}
 
+  Layer(const Layer&) = default;
+  Layer(Layer&&) = default;
+  /// All or nothing: if memory runs out, the model is as before.
+  Layer& operator=(const Layer& other) { return *this = Layer(other); }
+  Layer& operator=(Layer&&) = default;
+
   Index n_in() const { return shape_.n_in.value(); }
   Index n_out() const { return shape_.n_out.value(); }
   const G& activation() const { return shape_.activation; }
@@ -174,8 +180,8 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
   auto bias() const { return shape_.view(parameters_.data()).bias(); }
 
   /// W, column after column, then b.
-  Eigen::Map<Vector<T>> parameters() { return {parameters_.data(), shape_.parameter_count()}; }
-  Eigen::Map<const Vector<T>> parameters() const { return {parameters_.data(), shape_.parameter_count()}; }
+  Eigen::Map<Vector<T>> parameters() { return {parameters_.data(), Index(parameters_.size())}; }
+  Eigen::Map<const Vector<T>> parameters() const { return {parameters_.data(), Index(parameters_.size())}; }
 
   /// A = g(W X + b) (n_out x m); the same as predict(X).
   /// \throws ShapeError X: expected n_x rows, one column a sample

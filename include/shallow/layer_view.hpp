@@ -37,7 +37,7 @@ inline constexpr bool takes_arrays = requires {
   requires G::takes_arrays;
 };
 
-/// A = g(Z) over a tile, padding included.
+/// A = g(Z) over a tile, padded samples included.
 template <Lanes L, class T, class G>
 void activate(const G& g, TileLayout<T, L> layout, T* z, T* a) {
   if constexpr (requires { g.activate(layout, z, a); }) {
@@ -52,7 +52,7 @@ void activate(const G& g, TileLayout<T, L> layout, T* z, T* a) {
   }
 }
 
-/// D := dJ/dZ from D = dJ/dA over a tile, padding included.
+/// D := dJ/dZ from D = dJ/dA over a tile, padded samples included.
 template <Lanes L, class T, class G>
 void activate_backward(const G& g, TileLayout<T, L> layout, T* z, T* a, T* d) {
   if constexpr (requires { g.activate_backward(layout, z, a, d); }) {

@@ -107,6 +107,12 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
     (append(rest), ...);
   }
 
+  Network(const Network&) = default;
+  Network(Network&&) = default;
+  /// All or nothing: if memory runs out, the model is as before.
+  Network& operator=(const Network& other) { return *this = Network(other); }
+  Network& operator=(Network&&) = default;
+
   Index n_x() const { return std::get<0>(shapes_).n_in.value(); }
   Index n_y() const { return std::get<layers - 1>(shapes_).n_out.value(); }
   Index depth() const { return Index(layers); }

@@ -66,10 +66,13 @@ class ParameterStorage {
   std::size_t size() const { return numbers_.size() - std::min(numbers_.size(), line); }
   T* data() { return numbers_.data(); }
   const T* data() const { return numbers_.data(); }
-  friend bool operator==(const ParameterStorage& a, const ParameterStorage& b) { return a.numbers_ == b.numbers_; }
+  friend bool operator==(const ParameterStorage& a, const ParameterStorage& b) {
+    return std::equal(a.data(), a.data() + a.size(), b.data(), b.data() + b.size());
+  }
 
  private:
   static constexpr std::size_t line = std::max<std::size_t>(64 / sizeof(T), 1);
+  static_assert(std::size_t(packet_size<T>) <= line, "shallow: a packet is longer than a cache line");
   AlignedVector<T> numbers_;
 };
 
@@ -133,6 +136,8 @@ class Stack {
  public:
   using Scalar = T;
   using Workspace = PassWorkspace<T>;
+  /// \private The class whose passes these are.
+  using Model = Derived;
 
   /// Number of parameters: sum over the layers of (n_{l-1} + 1) n_l.
   Index parameter_count() const { return self().parameters().size(); }
@@ -177,9 +182,8 @@ class Stack {
     return a;
   }
 
-  /// The same into given storage A (n_y x m); allocates nothing once the workspace has served as large a call.
-  /// \throws ShapeError X: expected n_x rows, one column a sample
-  /// \throws ShapeError A: expected n_y x m
+  /// The same into given storage A (n_y x m); allocates nothing once the workspace has served as large a call of this
+  /// kind. \throws ShapeError X: expected n_x rows, one column a sample \throws ShapeError A: expected n_y x m
   template <class X>
   void predict(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<T>> a, Workspace& workspace) const {
     const auto input = detail::as_input<T>(x);
@@ -204,7 +208,7 @@ class Stack {
   }
 
   /// J, and dJ/dparameters written to `gradient` (parameter_count() numbers); dJ/dX to `dX` (n_x x m) if it is given.
-  /// Allocates nothing once the workspace has served as large a call.
+  /// Allocates nothing once the workspace has served as large a call of this kind.
   /// \throws ShapeError, ValueError as `fit` does for X and Y
   /// \throws ShapeError gradient: expected parameter_count() x 1; dX: expected n_x x m
   template <class X, class Y, class L>
@@ -335,14 +339,14 @@ class Stack {
       slot.a = reserve(size);
       // g may overwrite z with a unless z is needed afterwards: by g' or, in the last layer, by a loss from logits.
       slot.z = l + 1 == self().depth() || detail::keeps_z<T>(layer.activation()) ? reserve(size) : slot.a;
-      if (backward) slot.scratch = reserve(kernel<L>(layer, nullptr).scratch_size());
+      if (backward) slot.scratch = reserve(kernel<L>(layer, nullptr).scratch_size(l > 0 || input_derivative));
       widest = std::max(widest, layer.n_out());
     });
     if (backward) {
       for (Index& delta : workspace.delta_) delta = reserve(detail::TileLayout<T, L>{widest, t}.size());
     }
     if (workspace.memory_.size() < static_cast<std::size_t>(total)) {
-      workspace.memory_ = {};  // frees before it allocates
+      workspace.memory_ = detail::AlignedVector<T>();  // frees before it allocates
       workspace.memory_.resize(static_cast<std::size_t>(total));
     }
     if (workspace.labels_.size() < static_cast<std::size_t>(t)) workspace.labels_.resize(static_cast<std::size_t>(t));
@@ -381,7 +385,8 @@ class Stack {
     }
   }
 
-  /// Whether the sizes are in the type, and so small that a packet of samples goes through all layers in registers.
+  /// Whether the samples lie along the lanes and the sizes are in the type, and so small that a packet of samples goes
+  /// through all layers in registers or next to them.
   static constexpr bool fits_registers() {
     if constexpr (Derived::fixed_sizes) {
       return Derived::fixed_lanes == detail::Lanes::samples &&
@@ -391,7 +396,7 @@ class Stack {
     }
   }
 
-  /// At most a packet of samples, in a tile whose size the compiler knows: no call, no loop, no workspace.
+  /// At most a packet of samples, in a tile whose size the compiler knows: one piece of code, and no workspace.
   void predict_packet(const detail::Samples<T, T>& samples, Eigen::Ref<Matrix<T>>& a) const {
     constexpr Index p = detail::packet_size<T>;
     constexpr Index widest = *std::max_element(Derived::fixed_widths.begin(), Derived::fixed_widths.end());

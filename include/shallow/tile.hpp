@@ -69,7 +69,7 @@ struct TileLayout {
   /// All of it as one array, padding included.
   auto flat(T* data) const {
     // A number without packets may have any size, and so any address.
-    constexpr int alignment = packet_size<T> == 1 ? int(Eigen::Unaligned) : int(Eigen::AlignedMax);
+    constexpr int alignment = packet_size<T> == 1 ? int(Eigen::Unaligned) : std::min(int(Eigen::AlignedMax), 64);
     return Eigen::Map<Eigen::Array<T, Dynamic, 1>, alignment>(data, size());
   }
 

@@ -33,6 +33,8 @@ class TwoLayerNet : public Network<Layer<T, Hidden, Features, HiddenUnits>, Laye
 
  public:
   using Options = TwoLayerNetOptions<Hidden, Output>;
+  /// \private
+  using Model = TwoLayerNet;
 
   /// n_x features, n_h hidden units, n_y outputs.
   /// \throws ValueError n_0, n_1, n_2: expected >= 1; and what an activation refuses of its settings
