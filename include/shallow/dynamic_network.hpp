@@ -220,10 +220,10 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
   }
 
   DynamicNetwork(const DynamicNetwork&) = default;
-  DynamicNetwork(DynamicNetwork&&) = default;
+  DynamicNetwork(DynamicNetwork&&) noexcept = default;
   /// All or nothing: if memory runs out, the model is as before.
   DynamicNetwork& operator=(const DynamicNetwork& other) { return *this = DynamicNetwork(other); }
-  DynamicNetwork& operator=(DynamicNetwork&&) = default;
+  DynamicNetwork& operator=(DynamicNetwork&&) noexcept = default;
 
   Index n_x() const { return shapes_.front().n_in.value(); }
   Index n_y() const { return shapes_.back().n_out.value(); }

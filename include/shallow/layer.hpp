@@ -163,10 +163,10 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
       : Layer(Inputs, Outputs, options) {}
 
   Layer(const Layer&) = default;
-  Layer(Layer&&) = default;
+  Layer(Layer&&) noexcept = default;
   /// All or nothing: if memory runs out, the model is as before.
   Layer& operator=(const Layer& other) { return *this = Layer(other); }
-  Layer& operator=(Layer&&) = default;
+  Layer& operator=(Layer&&) noexcept = default;
 
   Index n_in() const { return shape_.n_in.value(); }
   Index n_out() const { return shape_.n_out.value(); }

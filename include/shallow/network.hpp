@@ -108,10 +108,10 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
   }
 
   Network(const Network&) = default;
-  Network(Network&&) = default;
+  Network(Network&&) noexcept = default;
   /// All or nothing: if memory runs out, the model is as before.
   Network& operator=(const Network& other) { return *this = Network(other); }
-  Network& operator=(Network&&) = default;
+  Network& operator=(Network&&) noexcept = default;
 
   Index n_x() const { return std::get<0>(shapes_).n_in.value(); }
   Index n_y() const { return std::get<layers - 1>(shapes_).n_out.value(); }
