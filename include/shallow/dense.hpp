@@ -99,15 +99,21 @@ EIGEN_DONT_INLINE void multiply_columns(Start start, Index rows, Index depth, co
   constexpr std::size_t M = sizeof...(n) == 1 ? 8 : 2;
   constexpr Index p = packet_size<T>;
   const Index bias_step = start == Start::rows ? 1 : 0;
-  const auto run = [&]<std::size_t... m>(Index i, std::index_sequence<m...> packets) {
-    multiply_tile<Depth>(start, depth, a + i, a_k, b, b_k, b_n, bias + i * bias_step, c + i, c_n, packets, columns);
-  };
   Index i = 0;
-  for (; i + Index(M) * p <= rows; i += Index(M) * p) run(i, std::make_index_sequence<M>{});
-  if constexpr (M > 2) {
-    for (; i + 2 * p <= rows; i += 2 * p) run(i, std::make_index_sequence<2>{});
+  for (; i + Index(M) * p <= rows; i += Index(M) * p) {
+    multiply_tile<Depth>(start, depth, a + i, a_k, b, b_k, b_n, bias + i * bias_step, c + i, c_n,
+                         std::make_index_sequence<M>{}, columns);
   }
-  for (; i < rows; i += p) run(i, std::index_sequence<0>{});
+  if constexpr (M > 2) {
+    for (; i + 2 * p <= rows; i += 2 * p) {
+      multiply_tile<Depth>(start, depth, a + i, a_k, b, b_k, b_n, bias + i * bias_step, c + i, c_n,
+                           std::make_index_sequence<2>{}, columns);
+    }
+  }
+  for (; i < rows; i += p) {
+    multiply_tile<Depth>(start, depth, a + i, a_k, b, b_k, b_n, bias + i * bias_step, c + i, c_n,
+                         std::make_index_sequence<1>{}, columns);
+  }
 }
 
 /// C (rows x columns) = A (rows x depth) B (depth x columns), started as `start` says. The rows lie along the lanes:
