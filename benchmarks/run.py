@@ -263,14 +263,14 @@ def judged(record, build):
     return record['contender'].split()[0] == 'shallow' and record['build'] == build
 
 
-def other(record):
+def foreign(record):
     """Neither ours nor a yardstick."""
     return not ours(record) and not record['contender'].startswith(('eigen', 'products_', 'limit_'))
 
 
 def peer(record):
     """Another library that did the same mathematics: its result could be checked."""
-    return other(record) and None not in record['checks']
+    return foreign(record) and None not in record['checks']
 
 
 def median(record):
@@ -377,7 +377,7 @@ def case_table(results, case):
     rows = []
     for r in results.of(case):
         seconds, check = median(r), r['checks'][0]
-        name = f'**{r["contender"]}**' if ours(r) else r['contender'] if other(r) else f'*{r["contender"]}*'
+        name = f'**{r["contender"]}**' if ours(r) else r['contender'] if foreign(r) else f'*{r["contender"]}*'
         rows.append([name, r['variant'], show(seconds), show(min(r['seconds'])),
                      f'{median(fastest) / seconds:.3g}' if fastest else '-', '-' if check is None else f'{check:.7g}'])
         if flops:
@@ -450,7 +450,7 @@ def draw(results, path):
                                    gridspec_kw={'height_ratios': heights}, layout='constrained')
     for axis, case in zip(axes[:, 0], results.cases):
         records = results.of(case)
-        colors = ['#c8553d' if ours(r) else '#5b7f95' if other(r) else '#bbbbbb' for r in records]
+        colors = ['#c8553d' if ours(r) else '#5b7f95' if foreign(r) else '#bbbbbb' for r in records]
         values = [median(r) for r in records]
         bars = axis.barh([f'{r["contender"]} {r["variant"]}' for r in records], values, color=colors)
         axis.bar_label(bars, [show(value) for value in values], padding=2)

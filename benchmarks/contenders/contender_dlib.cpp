@@ -175,12 +175,9 @@ Result w5(const std::string&) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::vector<workloads::Case> cases = {{"W1", "float", w1}};
-  for (const char* name : {"W2/32", "W2/128", "W2/1024", "W2/full"}) cases.push_back({name, "float", w2});
-  cases.push_back({"W3/narrow", "float", w3_narrow});
-  cases.push_back({"W3/wide", "float", w3_wide});
-  cases.push_back({"W3/batch", "float", w3_batch});
-  cases.push_back({"W4", "float", w4});
-  cases.push_back({"W5", "float", w5});
+  std::vector<workloads::Case> cases;
+  workloads::add(
+      cases, "float",
+      {.w1 = w1, .w2 = w2, .w3_narrow = w3_narrow, .w3_wide = w3_wide, .w3_batch = w3_batch, .w4 = w4, .w5 = w5});
   return workloads::contender(argc, argv, cases);
 }

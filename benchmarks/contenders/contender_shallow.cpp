@@ -128,13 +128,14 @@ Result w5(const std::string&) {
 
 template <class T, bool fixed>
 void add(std::vector<workloads::Case>& cases, const std::string& variant) {
-  cases.push_back({"W1", variant, w1<T, fixed>});
-  for (const char* name : {"W2/32", "W2/128", "W2/1024", "W2/full"}) cases.push_back({name, variant, w2<T, fixed>});
-  cases.push_back({"W3/narrow", variant, w3_narrow<T, fixed>});
-  cases.push_back({"W3/wide", variant, w3_wide<T, fixed>});
-  cases.push_back({"W3/batch", variant, w3_batch<T, fixed>});
-  cases.push_back({"W4", variant, w4<T, fixed>});
-  cases.push_back({"W5", variant, w5<T, fixed>});
+  workloads::add(cases, variant,
+                 {.w1 = w1<T, fixed>,
+                  .w2 = w2<T, fixed>,
+                  .w3_narrow = w3_narrow<T, fixed>,
+                  .w3_wide = w3_wide<T, fixed>,
+                  .w3_batch = w3_batch<T, fixed>,
+                  .w4 = w4<T, fixed>,
+                  .w5 = w5<T, fixed>});
 }
 
 }  // namespace

@@ -140,48 +140,46 @@ Result w3_batch(const std::string&) {
   return {time / double(m), sum / double(m)};
 }
 
-Result w4(const std::string&) {
-  using W = workloads::W4;
-  const auto samples = W::samples<float>();
+/// Seconds of one of `epochs`, which train(net, optimizer, X, Y) does.
+template <class W, class Train>
+Result adam(Index epochs, Train&& train) {
+  const auto samples = W::template samples<float>();
   const Vectors X = vectors_of(samples.X), Y = vectors_of(samples.Y);
   Net net;
-  build_deep(net, W::start<float>());
+  build_deep(net, W::template start<float>());
   Adam optimizer;
   optimizer.alpha = float(W::learning_rate);
-  shallow::RandomState random(0);
-  const double time = workloads::seconds([&] {
+  const double time = workloads::seconds([&] { train(net, optimizer, X, Y); });
+  return {time / double(epochs), std::nullopt};
+}
+
+Result w4(const std::string&) {
+  using W = workloads::W4;
+  return adam<W>(W::epochs, [](Net& net, Adam& optimizer, const Vectors& X, const Vectors& Y) {
+    shallow::RandomState random(0);
     for (Index epoch = 0; epoch < W::epochs; ++epoch) {
       const auto order = random.permutation(W::m);
       net.fit<tiny_dnn::mse>(optimizer, gather(X, order, W::m), gather(Y, order, W::m),
                              static_cast<std::size_t>(W::batch_size), 1);
     }
   });
-  return {time / double(W::epochs), std::nullopt};
 }
 
 Result w5(const std::string&) {
   using W = workloads::W5;
-  const auto samples = W::samples<float>();
-  const Vectors X = vectors_of(samples.X), Y = vectors_of(samples.Y);
-  Net net;
-  build_deep(net, W::start<float>());
-  Adam optimizer;
-  optimizer.alpha = float(W::learning_rate);
   constexpr Index epochs = W::epochs / 10;
-  const double time =
-      workloads::seconds([&] { net.fit<tiny_dnn::mse>(optimizer, X, Y, X.size(), static_cast<int>(epochs)); });
-  return {time / double(epochs), std::nullopt};
+  return adam<W>(epochs, [](Net& net, Adam& optimizer, const Vectors& X, const Vectors& Y) {
+    net.fit<tiny_dnn::mse>(optimizer, X, Y, X.size(), static_cast<int>(epochs));
+  });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::vector<workloads::Case> cases = {{"W1", "float", w1}};
-  for (const char* name : {"W2/32", "W2/128", "W2/1024"}) cases.push_back({name, "float", w2});
-  cases.push_back({"W3/narrow", "float", w3_narrow});
-  cases.push_back({"W3/wide", "float", w3_wide});
-  cases.push_back({"W3/batch", "float", w3_batch});
-  cases.push_back({"W4", "float", w4});
-  cases.push_back({"W5", "float", w5});
+  std::vector<workloads::Case> cases;
+  workloads::add(
+      cases, "float",
+      {.w1 = w1, .w2 = w2, .w3_narrow = w3_narrow, .w3_wide = w3_wide, .w3_batch = w3_batch, .w4 = w4, .w5 = w5});
+  std::erase_if(cases, [](const workloads::Case& c) { return c.name == "W2/full"; });
   return workloads::contender(argc, argv, cases);
 }

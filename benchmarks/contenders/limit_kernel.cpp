@@ -6,9 +6,6 @@
 
 #include "workloads.hpp"
 
-#include <algorithm>
-#include <limits>
-
 namespace {
 
 using workloads::Result;
@@ -16,22 +13,18 @@ using workloads::Result;
 template <class T>
 Result kernel_limit(const std::string&) {
   constexpr shallow::Index rows = 128, columns = 48, depth = 256;
-  constexpr int repetitions = 10, products = 500;
+  constexpr int products = 500;
   shallow::RandomState random(0);
   const shallow::Matrix<T> a = random.randn(rows, depth).template cast<T>();
   const shallow::Matrix<T> b = random.randn(depth, columns).template cast<T>();
   shallow::Matrix<T> c = shallow::Matrix<T>::Zero(rows, columns);
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < repetitions; ++i) {
-    const double time = workloads::seconds([&] {
-      for (int product = 0; product < products; ++product) {
-        shallow::detail::multiply(shallow::detail::Start::accumulate, rows, columns, depth, a.data(), rows, b.data(),
-                                  shallow::Index(1), depth, static_cast<const T*>(nullptr), c.data(), rows);
-      }
-    });
-    best = std::min(best, time);
-  }
-  return {best / (2.0 * double(rows * columns * depth) * products), std::nullopt};
+  const double time = workloads::fastest([&] {
+    for (int product = 0; product < products; ++product) {
+      shallow::detail::multiply(shallow::detail::Start::accumulate, rows, columns, depth, a.data(), rows, b.data(),
+                                shallow::Index(1), depth, static_cast<const T*>(nullptr), c.data(), rows);
+    }
+  });
+  return {time / (2.0 * double(rows * columns * depth) * products), std::nullopt};
 }
 
 }  // namespace

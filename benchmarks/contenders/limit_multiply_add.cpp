@@ -8,9 +8,7 @@
 
 #include "workloads.hpp"
 
-#include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <utility>
 
 namespace {
@@ -22,17 +20,6 @@ template <class T>
 using Packet = typename e::packet_traits<T>::type;
 template <class T>
 constexpr std::ptrdiff_t packet_size = e::unpacket_traits<Packet<T>>::size;
-
-/// How often the measurement is repeated; the fastest counts.
-constexpr int repetitions = 10;
-
-/// Seconds of f(), the least of a few.
-template <class F>
-double fastest(F&& f) {
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < repetitions; ++i) best = std::min(best, workloads::seconds(f));
-  return best;
-}
 
 /// Keeps a number and all that made it from being optimised away.
 template <class T>
@@ -61,7 +48,8 @@ template <class T>
 Result multiply_add_limit(const std::string&) {
   constexpr std::size_t sums = 12;
   constexpr std::ptrdiff_t steps = 40'000'000;
-  const double time = fastest([&] { multiply_add<T>(steps / packet_size<T>, std::make_index_sequence<sums>{}); });
+  const double time =
+      workloads::fastest([&] { multiply_add<T>(steps / packet_size<T>, std::make_index_sequence<sums>{}); });
   return {time / (2.0 * double(sums) * double(steps)), std::nullopt};
 }
 
@@ -80,7 +68,7 @@ EIGEN_DONT_INLINE T sum_of(const T* numbers, std::ptrdiff_t count, std::index_se
 Result weights_limit(const std::string&) {
   constexpr int readings = 1'000;
   const Eigen::VectorXf weights = Eigen::VectorXf::Ones(784 * 128 + 128 * 10);
-  const double time = fastest([&] {
+  const double time = workloads::fastest([&] {
     float sum = 0;
     for (int reading = 0; reading < readings; ++reading) {
       const float* numbers = weights.data();

@@ -95,6 +95,6 @@ Result products(const std::string& name) {
 
 int main(int argc, char** argv) {
   std::vector<workloads::Case> cases;
-  for (const char* name : {"W2/32", "W2/128", "W2/1024", "W2/full"}) cases.push_back({name, "products", products});
+  workloads::add(cases, "products", {.w2 = products});
   return workloads::contender(argc, argv, cases);
 }

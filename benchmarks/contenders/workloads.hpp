@@ -36,6 +36,7 @@
 #include <shallow/random.hpp>
 #include <shallow/types.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -167,17 +168,47 @@ double seconds(F&& f) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+/// Seconds of f(), the least of ten.
+template <class F>
+double fastest(F&& f) {
+  double best = seconds(f);
+  for (int i = 1; i < 10; ++i) best = std::min(best, seconds(f));
+  return best;
+}
+
 struct Result {
-  double seconds = 0;                ///< of one unit, see the table above
+  double seconds = 0;                ///< of one unit, see the list above
   std::optional<double> check = {};  ///< nothing where the mathematics is not the workload's
 };
 
-/// A contender: what it runs, and how.
+/// Runs the case of this name.
+using Run = Result (*)(const std::string& name);
+
 struct Case {
   std::string name;
   std::string variant;
-  Result (*run)(const std::string& name);
+  Run run;
 };
+
+/// What a contender has for each workload.
+struct Runs {
+  Run w1 = nullptr, w2 = nullptr, w3_narrow = nullptr, w3_wide = nullptr, w3_batch = nullptr, w4 = nullptr,
+      w5 = nullptr;
+};
+
+/// Adds the cases of those workloads that there is a run for.
+inline void add(std::vector<Case>& cases, const std::string& variant, const Runs& runs) {
+  const auto add_if = [&](const char* name, Run run) {
+    if (run) cases.push_back({name, variant, run});
+  };
+  add_if("W1", runs.w1);
+  for (const char* name : {"W2/32", "W2/128", "W2/1024", "W2/full"}) add_if(name, runs.w2);
+  add_if("W3/narrow", runs.w3_narrow);
+  add_if("W3/wide", runs.w3_wide);
+  add_if("W3/batch", runs.w3_batch);
+  add_if("W4", runs.w4);
+  add_if("W5", runs.w5);
+}
 
 inline int contender(int argc, char** argv, const std::vector<Case>& cases) {
   if (argc == 2 && argv[1] == std::string("list")) {

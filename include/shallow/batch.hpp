@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 namespace shallow::detail {
 
@@ -35,7 +36,7 @@ class BatchPass {
       Samples<T, Target> batch = all_;
       batch.count = count;
       batch.order = order ? order + first : nullptr;
-      batch.repeated = !order && count == all_.count && passes_++ > 0;
+      batch.repeated = !order && count == all_.count && std::exchange(loaded_, true);
       if (!order) {
         batch.x += first * batch.x_stride;
         batch.y += first * batch.y_stride;
@@ -77,7 +78,7 @@ class BatchPass {
   Samples<T, Target> all_;
   const L& loss_;
   typename M::Workspace workspace_{};
-  Index passes_ = 0;  ///< over all samples in one batch
+  bool loaded_ = false;  ///< whether the workspace holds all samples as one batch
   Matrix<T> x_;
   Eigen::Matrix<Target, Dynamic, Dynamic> y_;
 };

@@ -23,10 +23,13 @@
 
 namespace shallow::detail {
 
-/// A size that is worth a kernel of its own: so small that a loop over it costs more than what it does. All other sizes
-/// share one kernel, whether the type fixes them or not, which keeps programs small and quick to compile.
+/// The largest size that is worth a kernel of its own: so small that a loop over it costs more than what it does.
+inline constexpr int narrow_size = 16;
+
+/// N if it is so small. All other sizes share one kernel, whether the type fixes them or not, which keeps programs
+/// small and quick to compile.
 template <int N>
-inline constexpr int narrow = N <= 16 ? N : Dynamic;
+inline constexpr int narrow = N <= narrow_size ? N : Dynamic;
 
 /// The size as a number that the compiler knows nothing about, unless it is narrow: or it makes a copy of the shared
 /// kernel for every size after all.

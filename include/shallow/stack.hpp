@@ -183,7 +183,9 @@ class Stack {
   }
 
   /// The same into given storage A (n_y x m); allocates nothing once the workspace has served as large a call of this
-  /// kind. \throws ShapeError X: expected n_x rows, one column a sample \throws ShapeError A: expected n_y x m
+  /// kind.
+  /// \throws ShapeError X: expected n_x rows, one column a sample
+  /// \throws ShapeError A: expected n_y x m
   template <class X>
   void predict(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<T>> a, Workspace& workspace) const {
     const auto input = detail::as_input<T>(x);
@@ -390,7 +392,8 @@ class Stack {
   static constexpr bool fits_registers() {
     if constexpr (Derived::fixed_sizes) {
       return Derived::fixed_lanes == detail::Lanes::samples &&
-             std::all_of(Derived::fixed_widths.begin(), Derived::fixed_widths.end(), [](Index n) { return n <= 16; });
+             std::all_of(Derived::fixed_widths.begin(), Derived::fixed_widths.end(),
+                         [](Index n) { return n <= detail::narrow_size; });
     } else {
       return false;
     }
@@ -402,6 +405,7 @@ class Stack {
     constexpr Index widest = *std::max_element(Derived::fixed_widths.begin(), Derived::fixed_widths.end());
     alignas(64) T in[widest * p];
     alignas(64) T out[widest * p];
+    // Not by load_tile, which knows neither size: 44 ns a sample of 2-4-1 instead of 34.
     for (Index i = 0; i < Derived::fixed_widths[0]; ++i) {
       const T* x = samples.x + i;
       std::fill_n(in + i * p, p, x[(samples.count - 1) * samples.x_stride]);
