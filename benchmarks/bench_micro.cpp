@@ -83,8 +83,8 @@ struct LayerTile {
         a(Array<T>::Random(TileLayout<T, L>{inputs, samples}.size())),
         d(Array<T>::Random(TileLayout<T, L>{outputs, samples}.size())) {
     parameters.setRandom();
-    scratch.resize(kernel().scratch_size(true));
-    kernel().pack();
+    scratch.resize(shallow::detail::scratch_size<T>(n_in, n_out, true));
+    shallow::detail::pack_weights(n_in, n_out, parameters.data(), scratch.data());
   }
   DenseKernel<T, L, Eigen::Dynamic, Eigen::Dynamic> kernel() {
     return {n_in, n_out, parameters.data(), parameters.data() + n_in * n_out, scratch.data()};

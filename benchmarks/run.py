@@ -176,9 +176,11 @@ def measure(contenders, rounds, only, save):
 
 
 def compile_cost(build, rounds):
-    """Seconds and KiB to compile the README's program and a file with <Eigen/Dense> alone, at -O2, in turns."""
+    """Seconds and KiB to compile, at -O2 and in turns, the README's program, the same job with Eigen alone, and a file
+    with <Eigen/Dense> and nothing else."""
     readme = (HERE.parent / 'README.md').read_text()
     programs = {'README program': readme.partition('```cpp\n')[2].partition('```')[0],
+                'by hand': (HERE / 'by_hand.cpp').read_text(),
                 '<Eigen/Dense> alone': '#include <Eigen/Dense>\nint main() {}\n'}
     compiler, *words = build_command(build)
     includes = [word for i, word in enumerate(words) if word.startswith('-I') or '-isystem' in (word, words[i - 1])]
@@ -394,19 +396,21 @@ def case_table(results, case):
 
 
 def cost_table(costs):
-    """Medians of processor seconds and of the largest memory; the target is 1.5 times <Eigen/Dense> alone."""
+    """Medians of processor seconds and of the largest memory; the target is 1.5 times a file with Eigen alone."""
     rows = []
     for build, cost in costs.items():
         if not cost:
             rows.append([build, '', 'does not compile', '-', '-', '**missed**'])
             continue
-        ours, base = cost['README program'], cost['<Eigen/Dense> alone']
-        for quantity, unit, form in (('seconds', 's', '{:.2f}'), ('KiB', 'MiB', '{:.0f}')):
-            scale = 1024 if quantity == 'KiB' else 1
-            mine, other = (statistics.median(c[quantity]) / scale for c in (ours, base))
-            rows.append([build, unit, form.format(mine), form.format(other), f'{mine / other:.2f}',
-                         'met' if mine <= 1.5 * other else '**missed**'])
-    return table(['compiler', '', "the README's program", '<Eigen/Dense> alone', 'times', 'target: at most 1.5'], rows)
+        for other in ('by hand', '<Eigen/Dense> alone'):
+            for quantity, unit, form in (('seconds', 's', '{:.2f}'), ('KiB', 'MiB', '{:.0f}')):
+                scale = 1024 if quantity == 'KiB' else 1
+                mine, base = (statistics.median(cost[name][quantity]) / scale for name in ('README program', other))
+                rows.append([build, unit, form.format(mine), other, form.format(base), f'{mine / base:.2f}',
+                             'met' if mine <= 1.5 * base else '**missed**'])
+    text = ['"by hand" is the same job written with Eigen and nothing else ([by_hand.cpp](by_hand.cpp)), "<Eigen/Dense> '
+            'alone" a file that includes that header and has an empty main.', '']
+    return text + table(['compiler', '', "the README's program", 'against', '', 'times', 'target: at most 1.5'], rows)
 
 
 def report(results, disagreements, chart):

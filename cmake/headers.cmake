@@ -17,6 +17,7 @@ set(SHALLOW_CORE_HEADERS
     initializer.hpp
     trainable.hpp
     tile.hpp
+    elementwise.hpp
     dense.hpp
     layer_view.hpp
     stack.hpp

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Nothing allocates after the first step: `fit`, `step` and `predict` into given storage, a shorter last batch
-/// included (dlib 471: a last, shorter mini-batch reallocated everything).
+/// included (dlib 471: a last, shorter mini-batch reallocated everything). And what the first step allocates does not
+/// grow with the number of samples.
 ///
 /// The program replaces malloc and its kin for the whole process (glibc keeps its own under the names __libc_*),
 /// because Eigen allocates by malloc, past operator new, and its own check for that vanishes with NDEBUG. With the
@@ -17,9 +18,12 @@
 namespace {
 bool counting = false;
 long allocations = 0;
+std::size_t bytes = 0;
 
-void count() {
-  if (counting) ++allocations;
+void count(std::size_t size) {
+  if (!counting) return;
+  ++allocations;
+  bytes += size;
 }
 
 /// An address stored here has to exist: a compiler may leave out an allocation that nobody sees (Clang does).
@@ -36,27 +40,27 @@ void __libc_free(void* p);
 // NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(std::size_t size) {
-  count();
+  count(size);
   return __libc_malloc(size);
 }
 void* calloc(std::size_t n, std::size_t size) {
-  count();
+  count(n * size);
   return __libc_calloc(n, size);
 }
 void* realloc(void* p, std::size_t size) {
-  count();
+  count(size);
   return __libc_realloc(p, size);
 }
 void* memalign(std::size_t alignment, std::size_t size) {
-  count();
+  count(size);
   return __libc_memalign(alignment, size);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  count();
+  count(size);
   return __libc_memalign(alignment, size);
 }
 int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
-  count();
+  count(size);
   *p = __libc_memalign(alignment, size);
   return *p ? 0 : ENOMEM;
 }
@@ -76,6 +80,57 @@ void verdict(const char* what) {
   std::printf("%-72s %ld allocations\n", what, allocations);
   ++(allocations == 0 ? passed : failed);
   allocations = 0;
+  bytes = 0;
+}
+
+/// What `f` allocates, in bytes.
+template <class F>
+std::size_t bytes_of(F&& f) {
+  bytes = 0;
+  counting = true;
+  f();
+  counting = false;
+  allocations = 0;
+  return bytes;
+}
+
+/// Memory to train on few and on many samples.
+void verdict_on_bytes(const char* what, std::size_t few, std::size_t many) {
+  constexpr std::size_t most = 2 << 20;
+  std::printf("%-72s %zu and %zu bytes\n", what, few, many);
+  ++(few > 0 && few == many && many < most ? passed : failed);
+}
+
+/// The workspace of a pass, and everything that `fit` allocates but the order of the samples.
+template <class T>
+void check_memory() {
+  using Net = Network<Layer<T, ReLU>, Layer<T, Softmax>>;
+  constexpr Index few = 1000, many = 9000;
+  const Net net({784, 128, 10});
+  const Matrix<T> X = RandomState(1).randn<T>(784, many);
+  Eigen::VectorXi labels(many);
+  for (Index j = 0; j < many; ++j) labels(j) = int(j % 10);
+  Vector<T> gradient(net.parameter_count());
+  const auto workspace_bytes = [&](Index m) {
+    typename Net::Workspace workspace;
+    return bytes_of([&] {
+      net.loss_and_gradient(X.leftCols(m), labels.head(m), net.default_loss(), gradient, workspace);
+      if (planted) seen = std::malloc(std::size_t(m));
+    });
+  };
+  verdict_on_bytes("the workspace of a pass of 784-128-10, 1,000 and 9,000 samples", workspace_bytes(few),
+                   workspace_bytes(many));
+  const auto fit_bytes = [&](Index m) {
+    Net trained = net;
+    const std::size_t order = sizeof(Index) * std::size_t(m);
+    return bytes_of([&] {
+             fit(trained, X.leftCols(m), labels.head(m), GradientDescent{}, {.batch_size = 500});
+             if (planted) seen = std::malloc(std::size_t(m));
+           }) -
+           order - 3 * sizeof(T) * std::size_t(net.parameter_count());
+  };
+  verdict_on_bytes("fit, batches of 500, without the order and three copies of the parameters", fit_bytes(few),
+                   fit_bytes(many));
 }
 
 /// Counts from the end of the first step of `fit` to its last callback.
@@ -105,6 +160,7 @@ void check_fit(const char* what, Net net, const X& x, const Y& y, const O& optim
 template <class T>
 void check(const char* type) {
   std::printf("%s\n", type);
+  check_memory<T>();
   RandomState random(1);
   const Matrix<T> X = random.randn<T>(20, 1000);
   const Matrix<T> narrow_X = X.topRows(2);

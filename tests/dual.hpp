@@ -16,7 +16,7 @@ struct Dual {
   double slope = 0;
 
   Dual() = default;
-  Dual(double v) : value(v) {}
+  explicit Dual(double v) : value(v) {}  // all that Scalar asks for
   Dual(double v, double s) : value(v), slope(s) {}
   explicit operator double() const { return value; }
 
@@ -73,8 +73,8 @@ struct NumTraits<dual::Dual> : NumTraits<double> {
     AddCost = 2,
     MulCost = 6
   };
-  static dual::Dual epsilon() { return 2.2e-16; }
-  static dual::Dual highest() { return 1.7e308; }
-  static dual::Dual lowest() { return -1.7e308; }
+  static dual::Dual epsilon() { return dual::Dual(2.2e-16); }
+  static dual::Dual highest() { return dual::Dual(1.7e308); }
+  static dual::Dual lowest() { return dual::Dual(-1.7e308); }
 };
 }  // namespace Eigen

@@ -43,11 +43,10 @@ struct Cubic {
   }
   template <class Z>
   auto derivative(const Z& z) const {
-    using T = shallow::detail::scalar_of<Z>;
     if constexpr (std::is_floating_point_v<Z>) {
-      return T(3) * z * z;
+      return Z(3) * z * z;
     } else {
-      return T(3) * z.array() * z.array();
+      return typename Z::Scalar(3) * z.array() * z.array();
     }
   }
 };

@@ -76,12 +76,21 @@ void check_products(Index n_in, Index n_out, Index t, shallow::RandomState& rand
   Eigen::Map<Plain<T>>(weights, n_out, n_in) = W;
   Eigen::Map<Plain<T>>(bias, n_out, 1) = b;
   shallow::detail::DenseKernel<T, L, In, Out> kernel{n_in, n_out, weights, bias};
-  auto scratch = nan_memory<T>(kernel.scratch_size(true));
+  auto scratch = nan_memory<T>(shallow::detail::scratch_size<T>(n_in, n_out, true));
   kernel.scratch = scratch.data();
-  kernel.pack();
+  shallow::detail::pack_weights(n_in, n_out, weights, scratch.data());
 
   kernel.forward(t, a.data(), in.unit_stride(), in.sample_stride(), z.data());
   check_close<T>(out.view(z.data()).matrix(), ((W * A).colwise() + b.col(0)).eval(), n_in);
+
+  // A single sample, made in the same order: the same bits.
+  const auto one = TileLayout<T, Lanes::units>{n_out, 1};
+  auto single = nan_memory<T>(one.size());
+  for (const Index j : {Index(0), t - 1}) {
+    const Plain<T> x = A.col(j);
+    kernel.forward_sample(x.data(), single.data());
+    CHECK((one.view(single.data()) == out.view(z.data()).col(j)).all());
+  }
 
   kernel.input_gradient(t, d.data(), dA.data());
   check_close<T>(in.view(dA.data()).matrix(), (W.transpose() * D).eval(), n_out);

@@ -81,9 +81,10 @@ TEST_CASE_TEMPLATE("dynamic network: the same numbers as the compile-time networ
                             {.seed = 2, .initializer = shallow::Initializer::gaussian(0.01)});
   CHECK(dynamic.parameters() == net.parameters());
   CHECK(dynamic.predict(X) == net.predict(X));
-  fit(net, X, Y, shallow::Adam{}, {.epochs = 10, .batch_size = 32});
-  fit(dynamic, X, Y, shallow::Adam{}, {.epochs = 10, .batch_size = 32});
+  const auto history = fit(net, X, Y, shallow::Adam{}, {.epochs = 10, .batch_size = 32});
+  CHECK(fit(dynamic, X, Y, shallow::Adam{}, {.epochs = 10, .batch_size = 32}).loss == history.loss);
   CHECK(dynamic.parameters() == net.parameters());
+  CHECK(loss(dynamic, X, Y, shallow::MeanSquaredError{}) == loss(net, X, Y, shallow::MeanSquaredError{}));
 }
 
 TEST_CASE("dynamic network: class labels and one-hot columns are the same targets") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 #include "shallow/fit.hpp"
+#include "shallow/gradient_check.hpp"
 #include "shallow/layer.hpp"
 
 #include "user_types.hpp"
@@ -15,6 +16,31 @@ using shallow::Dynamic;
 using shallow::Index;
 using shallow::Layer;
 using shallow::Matrix;
+using shallow::Tanh;
+
+namespace {
+
+/// A user's activation built on one of the library's: it is this class whose functions count.
+struct DoubleTanh : Tanh {
+  template <class Z>
+  auto operator()(const Z& z) const {
+    return 2 * Tanh::operator()(z);
+  }
+  template <class Z>
+  auto derivative(const Z& z) const {
+    return 2 * Tanh::derivative(z);
+  }
+  template <class A>
+  auto derivative_from_value(const A& a) const {
+    if constexpr (std::is_floating_point_v<A>) {
+      return 2 - a * a / 2;
+    } else {
+      return 2 - a.array().square() / 2;
+    }
+  }
+};
+
+}  // namespace
 
 TEST_CASE_TEMPLATE("layer: forward is g(W X + b)", T, float, double) {
   shallow::RandomState random(1);
@@ -150,4 +176,17 @@ TEST_CASE("layer: printing gives a summary") {
   CHECK(out.str() ==
         "3 -> 4 leaky_relu(0.2) (double), 16 parameters\n"
         "  layer 1: W 4 x 3, b 4 x 1, leaky_relu(0.2), 16 parameters");
+}
+
+TEST_CASE_TEMPLATE("layer: an activation derived from one of the library's is applied as it says, not as its base does",
+                   T, float, double) {
+  const Layer<T, DoubleTanh> layer(3, 20, {.seed = 1});
+  const Layer<T, Tanh> base(3, 20, {.seed = 1});
+  const Matrix<T> X = shallow::RandomState(2).randn<T>(3, 50);
+  CHECK(layer.predict(X) == 2 * base.predict(X));
+  CHECK(layer.predict(X.col(0)) == 2 * base.predict(X.col(0)));
+  if constexpr (std::is_same_v<T, double>) {
+    const Matrix<T> Y = shallow::RandomState(3).randn<T>(20, 50);
+    CHECK(shallow::check_gradients(layer, X, Y).passed);
+  }
 }

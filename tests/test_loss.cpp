@@ -36,6 +36,18 @@ using user::LogCosh;
 
 namespace {
 
+/// A user's loss built on one of the library's: it is this class whose functions count.
+struct HalfSquaredError : MeanSquaredError {
+  template <class A, class Y>
+  auto value(const A& a, const Y& y) const {
+    return typename A::Scalar(0.5) * MeanSquaredError::value(a, y);
+  }
+  template <class A, class Y, class D>
+  void gradient(const A& a, const Y& y, D& dA) const {
+    dA = a - y;
+  }
+};
+
 /// A user's loss from the logits of an output activation: focal terms with gamma = 0 are the cross-entropy, twice.
 struct TwiceBinaryCrossEntropy {
   using Output = Sigmoid;
@@ -695,4 +707,36 @@ TEST_CASE_TEMPLATE("MeanSquaredError and losses without a word of their own refu
   refuses_all(MeanSquaredError{});
   refuses_all(OutputLoss(OutputLoss::Kind::mean_squared_error));
   refuses_all(LogCosh{});
+}
+
+TEST_CASE_TEMPLATE("A number that is not finite is found wherever it stands", T, float, double, long double) {
+  for (const Index rows : {1, 2, 7, 16, 67}) {
+    CAPTURE(rows);
+    Matrix<T> big = Matrix<T>::Constant(rows + 2, 5, std::numeric_limits<T>::max());
+    CHECK(shallow::detail::all_finite(big));
+    CHECK(shallow::detail::all_finite(Matrix<T>(0, 3)));
+    for (Index i = 0; i < rows + 2; ++i) {
+      for (Index j = 0; j < 5; ++j) {
+        for (const double bad : {not_a_number, infinity, -infinity}) {
+          big(i, j) = T(bad);
+          CHECK_FALSE(shallow::detail::all_finite(big));
+          // A block, whose columns do not touch, sees it only if it stands inside.
+          const bool inside = i >= 1 && i <= rows && j >= 1;
+          CHECK(shallow::detail::all_finite(big.block(1, 1, rows, 4)) == !inside);
+        }
+        big(i, j) = std::numeric_limits<T>::max();
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("A loss derived from one of the library's is applied as it says, not as its base does", T, float,
+                   double) {
+  const Layer<T, Tanh> net(3, 20, {.seed = 1});
+  const Matrix<T> X = shallow::RandomState(2).randn<T>(3, 50);
+  const Matrix<T> Y = shallow::RandomState(3).randn<T>(20, 50);
+  const auto half = shallow::gradients(net, X, Y, HalfSquaredError{});
+  const auto whole = shallow::gradients(net, X, Y, MeanSquaredError{});
+  CHECK(double(half.loss) == doctest::Approx(double(whole.loss) / 2).epsilon(1e-6));
+  CHECK((2 * half.parameters).isApprox(whole.parameters, T(1e-5)));
 }

@@ -491,3 +491,17 @@ TEST_CASE("States of different sizes are different, and comparing them is no err
   c.velocity.setZero(2);
   CHECK(!(c == d));
 }
+
+TEST_CASE_TEMPLATE("A gradient of another size than the parameters is refused and changes nothing", O, GradientDescent,
+                   Momentum, Adam) {
+  for (const Index size : {3, 9}) {
+    Vector<double> parameters = Vector<double>::Ones(4);
+    const Vector<double> gradient = Vector<double>::Ones(size);
+    typename O::template State<double> state;
+    const std::string text = "gradient: expected 4 x 1, given " + std::to_string(size) + " x 1";
+    CHECK_THROWS_WITH_AS(O{}.template step<double>(parameters, gradient, state), doctest::Contains(text.c_str()),
+                         ShapeError);
+    CHECK(parameters == Vector<double>::Ones(4));
+    CHECK(state == typename O::template State<double>{});
+  }
+}

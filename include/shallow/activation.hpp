@@ -32,49 +32,33 @@ namespace shallow {
 
 namespace detail {
 
-/// f(x) of a number; the lazy coefficient-wise expression of a matrix or array. As with Eigen's own expressions, a
-/// plain matrix is held by reference and must outlive what is returned.
-template <class Functor, class X>
-auto each(const Functor& f, const X& x) {
+/// What Eigen applies to each number or packet of its arrays: a function that is written once for both, a number being
+/// a packet of one.
+template <class T, class F>
+struct PacketOp {
+  F f;
+  template <class... X>
+  auto operator()(const X&... x) const {
+    return f(x...);
+  }
+  template <class... P>
+  auto packetOp(const P&... x) const {
+    return f(x...);
+  }
+};
+
+/// f of a number, an integer being taken as double; the lazy coefficient-wise expression of a matrix or array. As with
+/// Eigen's own expressions, a plain matrix is held by reference and must outlive what is returned.
+template <class X, class F>
+auto each(const X& x, const F& f) {
   if constexpr (DenseExpression<X>) {
-    return x.derived().array().unaryExpr(f);
+    return x.derived().array().unaryExpr(PacketOp<typename X::Scalar, F>{f});
+  } else if constexpr (std::integral<X>) {
+    return f(static_cast<double>(x));
   } else {
     return f(x);
   }
 }
-
-/// x >= 0 ? x : slope x, NaN stays NaN.
-template <class T>
-struct LeakyReLUValue {
-  T slope;
-  T operator()(const T& z) const { return z < T(0) ? slope * z : z; }
-  template <class Packet>
-  Packet packetOp(const Packet& z) const {
-    return if_less(z, all<Packet>(T(0)), Eigen::internal::pmul(z, all<Packet>(slope)), z);
-  }
-};
-
-/// x > 0 ? 1 : slope.
-template <class T>
-struct LeakyReLUDerivative {
-  T slope;
-  T operator()(const T& z) const { return T(0) < z ? T(1) : slope; }
-  template <class Packet>
-  Packet packetOp(const Packet& z) const {
-    return if_less(all<Packet>(T(0)), z, all<Packet>(T(1)), all<Packet>(slope));
-  }
-};
-
-template <class X>
-struct ScalarOf {
-  using type = X;
-};
-template <DenseExpression X>
-struct ScalarOf<X> {
-  using type = typename X::Scalar;
-};
-template <class X>
-using scalar_of = typename ScalarOf<X>::type;
 
 }  // namespace detail
 
@@ -110,28 +94,37 @@ struct Sigmoid {
   /// sigma(z) of a number or, entry by entry, of an array.
   template <class Z>
   auto operator()(const Z& z) const {
-    return sigmoid(z);
+    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
   }
   /// sigma'(z), without the cancellation of 1 - a for large z.
   template <class Z>
   auto derivative(const Z& z) const {
-    if constexpr (detail::DenseExpression<Z>) {
-      return sigmoid(z.derived().array()) * sigmoid(-z.derived().array());
-    } else {
-      return sigmoid(z) * sigmoid(-z);
-    }
+    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// sigma' in terms of a = sigma(z): a (1 - a).
   template <class A>
   auto derivative_from_value(const A& a) const {
-    using T = detail::scalar_of<A>;
-    if constexpr (detail::DenseExpression<A>) {
-      return a.derived().array() * (T(1) - a.derived().array());
-    } else {
-      return a * (T(1) - a);
-    }
+    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   friend bool operator==(const Sigmoid&, const Sigmoid&) = default;
+
+  /// \private The class that the three functions of packets below speak for: no class derived from it.
+  using Packets = Sigmoid;
+  /// \private
+  template <class P>
+  P packet(const P& z) const {
+    return detail::apply<detail::SigmoidKernel>(z);
+  }
+  /// \private
+  template <class P>
+  P packet_derivative(const P& z) const {
+    return Eigen::internal::pmul(packet(z), packet(P(Eigen::internal::pnegate(z))));
+  }
+  /// \private
+  template <class P>
+  P packet_derivative_from_value(const P& a) const {
+    return Eigen::internal::pmul(a, P(Eigen::internal::psub(detail::all<P>(1), a)));
+  }
 };
 
 /// tanh(z) = (e^z - e^-z) / (e^z + e^-z), between -1 and 1.   tanh'(z) = 1 - tanh(z)^2 = 1 - a^2
@@ -142,24 +135,37 @@ struct Tanh {
   /// tanh(z) of a number or, entry by entry, of an array.
   template <class Z>
   auto operator()(const Z& z) const {
-    return shallow::tanh(z);
+    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
   }
   /// tanh'(z) = 1 - tanh(z)^2.
   template <class Z>
   auto derivative(const Z& z) const {
-    return derivative_from_value(shallow::tanh(z));
+    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// tanh' in terms of a = tanh(z): 1 - a^2.
   template <class A>
   auto derivative_from_value(const A& a) const {
-    using T = detail::scalar_of<A>;
-    if constexpr (detail::DenseExpression<A>) {
-      return T(1) - a.derived().array().square();
-    } else {
-      return T(1) - a * a;
-    }
+    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   friend bool operator==(const Tanh&, const Tanh&) = default;
+
+  /// \private The class that the three functions of packets below speak for: no class derived from it.
+  using Packets = Tanh;
+  /// \private
+  template <class P>
+  P packet(const P& z) const {
+    return detail::apply<detail::TanhKernel>(z);
+  }
+  /// \private
+  template <class P>
+  P packet_derivative(const P& z) const {
+    return packet_derivative_from_value(packet(z));
+  }
+  /// \private
+  template <class P>
+  P packet_derivative_from_value(const P& a) const {
+    return Eigen::internal::psub(detail::all<P>(1), P(Eigen::internal::pmul(a, a)));
+  }
 };
 
 /// relu(z) = max(0, z).   relu'(z) = 0 if z <= 0, 1 if z > 0: at the corner the derivative is chosen to be 0.
@@ -170,31 +176,39 @@ struct ReLU {
   /// max(0, z) of a number or, entry by entry, of an array; NaN stays NaN.
   template <class Z>
   auto operator()(const Z& z) const {
-    return detail::each(Value<detail::scalar_of<Z>>{}, z);
+    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
   }
   /// 1 where z > 0, else 0.
   template <class Z>
   auto derivative(const Z& z) const {
-    using T = detail::scalar_of<Z>;
-    return detail::each(detail::LeakyReLUDerivative<T>{T(0)}, z);
+    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// 1 where a > 0, else 0.
   template <class A>
   auto derivative_from_value(const A& a) const {
-    return derivative(a);
+    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   friend bool operator==(const ReLU&, const ReLU&) = default;
 
-  /// \private A slope of 0 would not do: 0 times -inf is NaN.
-  template <class T>
-  struct Value {
-    T operator()(const T& z) const { return z < T(0) ? T(0) : z; }
-    template <class Packet>
-    Packet packetOp(const Packet& z) const {
-      const auto zero = detail::all<Packet>(T(0));
-      return detail::if_less(z, zero, zero, z);
-    }
-  };
+  /// \private The class that the three functions of packets below speak for: no class derived from it.
+  using Packets = ReLU;
+  /// \private
+  template <class P>
+  P packet(const P& z) const {
+    const P zero = detail::all<P>(0);
+    return detail::if_less(z, zero, zero, z);
+  }
+  /// \private
+  template <class P>
+  P packet_derivative(const P& z) const {
+    const P zero = detail::all<P>(0);
+    return detail::if_less(zero, z, detail::all<P>(1), zero);
+  }
+  /// \private
+  template <class P>
+  P packet_derivative_from_value(const P& a) const {
+    return packet_derivative(a);
+  }
 };
 
 /// g(z) = z if z > 0, slope z otherwise.   g'(z) = 1 if z > 0, slope otherwise (at 0, too).
@@ -208,19 +222,17 @@ struct LeakyReLU {
   /// g(z) of a number or, entry by entry, of an array; NaN stays NaN.
   template <class Z>
   auto operator()(const Z& z) const {
-    using T = detail::scalar_of<Z>;
-    return detail::each(detail::LeakyReLUValue<T>{T(slope)}, z);
+    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
   }
   /// 1 where z > 0, else slope.
   template <class Z>
   auto derivative(const Z& z) const {
-    using T = detail::scalar_of<Z>;
-    return detail::each(detail::LeakyReLUDerivative<T>{T(slope)}, z);
+    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// The same in terms of a = g(z), which has the sign of z.
   template <class A>
   auto derivative_from_value(const A& a) const {
-    return derivative(a);
+    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   /// \throws ValueError slope: expected finite and >= 0
   void check() const {
@@ -229,6 +241,30 @@ struct LeakyReLU {
     }
   }
   friend bool operator==(const LeakyReLU&, const LeakyReLU&) = default;
+
+  /// \private The class that the three functions of packets below speak for: no class derived from it.
+  using Packets = LeakyReLU;
+  /// \private
+  template <class P>
+  P packet(const P& z) const {
+    return detail::if_less(z, detail::all<P>(0), P(Eigen::internal::pmul(z, packet_slope<P>())), z);
+  }
+  /// \private
+  template <class P>
+  P packet_derivative(const P& z) const {
+    return detail::if_less(detail::all<P>(0), z, detail::all<P>(1), packet_slope<P>());
+  }
+  /// \private
+  template <class P>
+  P packet_derivative_from_value(const P& a) const {
+    return packet_derivative(a);
+  }
+
+ private:
+  template <class P>
+  P packet_slope() const {
+    return detail::all<P>(detail::packet_scalar_t<P>(slope));
+  }
 };
 
 /// g(z) = z, the linear output of regression.   g'(z) = 1
@@ -239,34 +275,37 @@ struct Identity {
   /// z itself.
   template <class Z>
   auto operator()(const Z& z) const {
-    return detail::each(Value<detail::scalar_of<Z>>{}, z);
+    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
   }
   /// 1, in the shape of z.
   template <class Z>
   auto derivative(const Z& z) const {
-    using T = detail::scalar_of<Z>;
-    if constexpr (detail::DenseExpression<Z>) {
-      return Eigen::Array<T, Z::RowsAtCompileTime, Z::ColsAtCompileTime>::Constant(z.rows(), z.cols(), T(1));
-    } else {
-      return T(1);
-    }
+    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// 1, in the shape of a.
   template <class A>
   auto derivative_from_value(const A& a) const {
-    return derivative(a);
+    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   friend bool operator==(const Identity&, const Identity&) = default;
 
+  /// \private The class that the three functions of packets below speak for: no class derived from it.
+  using Packets = Identity;
   /// \private
-  template <class T>
-  struct Value {
-    T operator()(const T& z) const { return z; }
-    template <class Packet>
-    Packet packetOp(const Packet& z) const {
-      return z;
-    }
-  };
+  template <class P>
+  P packet(const P& z) const {
+    return z;
+  }
+  /// \private
+  template <class P>
+  P packet_derivative(const P&) const {
+    return detail::all<P>(1);
+  }
+  /// \private
+  template <class P>
+  P packet_derivative_from_value(const P&) const {
+    return detail::all<P>(1);
+  }
 };
 
 namespace detail {
@@ -293,20 +332,10 @@ void check_activation(const G& g) {
 }  // namespace shallow
 
 namespace Eigen::internal {
-template <class T>
-struct functor_traits<shallow::detail::LeakyReLUValue<T>> {
-  enum { Cost = 2 * NumTraits<T>::MulCost, PacketAccess = packet_traits<T>::Vectorizable && packet_traits<T>::HasCmp };
+
+template <class T, class F>
+struct functor_traits<shallow::detail::PacketOp<T, F>> {
+  enum { Cost = 25 * int(NumTraits<T>::MulCost), PacketAccess = shallow::detail::has_packet_functions<T> };
 };
-template <class T>
-struct functor_traits<shallow::detail::LeakyReLUDerivative<T>> {
-  enum { Cost = NumTraits<T>::MulCost, PacketAccess = packet_traits<T>::Vectorizable && packet_traits<T>::HasCmp };
-};
-template <class T>
-struct functor_traits<shallow::ReLU::Value<T>> {
-  enum { Cost = NumTraits<T>::MulCost, PacketAccess = packet_traits<T>::Vectorizable && packet_traits<T>::HasCmp };
-};
-template <class T>
-struct functor_traits<shallow::Identity::Value<T>> {
-  enum { Cost = 0, PacketAccess = packet_traits<T>::Vectorizable };
-};
+
 }  // namespace Eigen::internal

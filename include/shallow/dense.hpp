@@ -11,8 +11,9 @@
 ///     weight gradient    dW = D A',  db = (row sums of D)
 ///     input gradient     dA = W' D
 ///
-/// All but one are calls of one kernel, `multiply`, with other strides. The exception is the weight gradient with the
-/// samples along the lanes, where the sum runs along the lanes: `multiply_dot`.
+/// All are calls of one kernel, `multiply`, with other strides, but for two, where the sum runs along the lanes: the
+/// weight gradient with the samples along the lanes (`multiply_dot`), and the forward product of a single output with
+/// the units along the lanes.
 
 #include "shallow/tile.hpp"
 #include "shallow/types.hpp"
@@ -49,6 +50,21 @@ enum class Start {
   columns      ///< C  = A B + 1 b': column n starts from bias[n]
 };
 
+/// Where the packets that sums start from lie: packet m of column n at data + m row_step + n column_step.
+template <class T>
+struct StartFrom {
+  const T* data;
+  Index row_step;
+  Index column_step;
+};
+template <class T>
+StartFrom<T> start_from(Start start, const T* bias, const T* c, Index c_n) {
+  alignas(64) static const T zeros[std::size_t(packet_size<T>)]{T(0)};
+  if (start == Start::accumulate) return {c, packet_size<T>, c_n};
+  if (start == Start::rows) return {bias, packet_size<T>, 0};
+  return {zeros, 0, 0};
+}
+
 /// A register tile of C: sizeof...(m) packets of rows by sizeof...(n) columns.
 ///
 /// The accumulators are an array, but only ever indexed by constants: GCC 12 keeps an array that a loop indexes in
@@ -61,19 +77,17 @@ EIGEN_ALWAYS_INLINE void multiply_tile(Start start, Index depth, const T* a, Ind
   using P = Packet<T>;
   constexpr Index p = packet_size<T>;
   constexpr std::size_t M = sizeof...(m);
+  constexpr auto all_sums = std::make_index_sequence<M * sizeof...(n)>{};
   P sum[M * sizeof...(n)];
-  const auto each_row = [&](auto&& f, std::size_t column) { (f(m, column, column * M + m), ...); };
-  const auto each = [&](auto&& f) { (each_row(f, n), ...); };
-  if (start == Start::zero) {
-    each([&](std::size_t, std::size_t, std::size_t at) { sum[at] = e::pset1<P>(T(0)); });
-  } else if (start == Start::accumulate) {
-    each([&](std::size_t row, std::size_t column, std::size_t at) {
-      sum[at] = e::ploadu<P>(c + Index(column) * c_n + Index(row) * p);
-    });
-  } else if (start == Start::rows) {
-    each([&](std::size_t row, std::size_t, std::size_t at) { sum[at] = e::ploadu<P>(bias + Index(row) * p); });
+  if (start == Start::columns) {
+    [&]<std::size_t... at>(std::index_sequence<at...>) { ((sum[at] = e::pset1<P>(bias[at / M])), ...); }
+    (all_sums);
   } else {
-    each([&](std::size_t, std::size_t column, std::size_t at) { sum[at] = e::pset1<P>(bias[column]); });
+    const StartFrom<T> from = start_from<T>(start, bias, c, c_n);
+    [&]<std::size_t... at>(std::index_sequence<at...>) {
+      ((sum[at] = e::ploadu<P>(from.data + Index(at % M) * from.row_step + Index(at / M) * from.column_step)), ...);
+    }
+    (all_sums);
   }
 
   const Index count = Depth == Dynamic ? depth : Depth;
@@ -87,9 +101,10 @@ EIGEN_ALWAYS_INLINE void multiply_tile(Start start, Index depth, const T* a, Ind
     b += b_k;
   }
 
-  each([&](std::size_t row, std::size_t column, std::size_t at) {
-    e::pstoreu(c + Index(column) * c_n + Index(row) * p, sum[at]);
-  });
+  [&]<std::size_t... at>(std::index_sequence<at...>) {
+    (e::pstoreu(c + Index(at / M) * c_n + Index(at % M) * p, sum[at]), ...);
+  }
+  (all_sums);
 }
 
 /// All rows of a few columns of C.
@@ -97,9 +112,10 @@ template <int Depth, class T, std::size_t... n>
 EIGEN_DONT_INLINE void multiply_columns(Start start, Index rows, Index depth, const T* a, Index a_k, const T* b,
                                         Index b_k, Index b_n, const T* bias, T* c, Index c_n,
                                         std::index_sequence<n...> columns) {
-  // A single column, a single sample that is, needs more rows at a time, or every sum would wait for the one before:
-  // a multiply-add takes 4 to 5 cycles, and 2 can begin in each.
-  constexpr std::size_t M = sizeof...(n) == 1 ? 8 : 2;
+  // As many sums as there are registers for: with 6 columns, 4 packets of A, one of B and 24 sums of 32, or 2, 1 and 12
+  // of 16. A single column, a single sample that is, needs more rows at a time, or every sum would wait for the one
+  // before: a multiply-add takes 4 to 5 cycles, and 2 can begin in each.
+  constexpr std::size_t M = sizeof...(n) == 1 ? 8 : EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 4 : 2;
   constexpr Index p = packet_size<T>;
   const Index bias_step = start == Start::rows ? 1 : 0;
   Index i = 0;
@@ -128,7 +144,7 @@ EIGEN_DONT_INLINE void multiply_columns(Start start, Index rows, Index depth, co
 template <int Columns = Dynamic, int Depth = Dynamic, class T>
 void multiply(Start start, Index rows, Index columns, Index depth, const T* a, Index a_k, const T* b, Index b_k,
               Index b_n, const T* bias, T* c, Index c_n) {
-  constexpr int width = 6;  // 2 x 6 accumulators, 2 packets of A and one of B: 15 of the 16 registers of AVX2
+  constexpr int width = 6;
   const auto run = [&]<std::size_t... n>(std::index_sequence<n...> indices) {
     multiply_columns<Depth>(start, rows, depth, a, a_k, b, b_k, b_n, bias, c, c_n, indices);
   };
@@ -156,36 +172,29 @@ void multiply(Start start, Index rows, Index columns, Index depth, const T* a, I
   }
 }
 
-/// C(r, q) = (what `start` says) + sum over the samples of D(r, .) A(q, .), for sizeof...(r) rows of D and sizeof...(q)
-/// rows of A.
+/// C(r, q) = (what `start` says) + sum over j < depth, whole packets, of L(r, j) R(q, j), for sizeof...(r) rows of L
+/// and sizeof...(q) rows of R.
 template <class T, std::size_t... r, std::size_t... q>
-EIGEN_DONT_INLINE void multiply_dot_tile(Start start, Index samples, const T* d, Index d_stride, const T* a,
-                                         Index a_stride, T* c, Index c_q, std::index_sequence<r...> rows,
-                                         std::index_sequence<q...>) {
+EIGEN_DONT_INLINE void multiply_dot_tile(Start start, Index depth, const T* left_rows, Index l_stride,
+                                         const T* right_rows, Index r_stride, T* c, Index c_q,
+                                         std::index_sequence<r...>, std::index_sequence<q...>) {
   namespace e = Eigen::internal;
   using P = Packet<T>;
   constexpr std::size_t R = sizeof...(r);
+  constexpr auto all_sums = std::make_index_sequence<R * sizeof...(q)>{};
   P sum[R * sizeof...(q)];
-  const auto each_row = [&]<std::size_t... i>(auto&& f, std::size_t column, std::index_sequence<i...>) {
-    (f(i, column * R + i), ...);
-  };
-  (each_row([&](std::size_t, std::size_t at) { sum[at] = e::pset1<P>(T(0)); }, q, rows), ...);
-  for (Index j = 0; j < samples; j += packet_size<T>) {
-    const P left[R] = {e::ploadu<P>(d + Index(r) * d_stride + j)...};
+  [&]<std::size_t... at>(std::index_sequence<at...>) { ((sum[at] = e::pset1<P>(T(0))), ...); }
+  (all_sums);
+  for (Index j = 0; j < depth; j += packet_size<T>) {
+    const P left[R] = {e::ploadu<P>(left_rows + Index(r) * l_stride + j)...};
     const auto column = [&](std::size_t i, const P& right) {
-      each_row([&](std::size_t row, std::size_t at) { sum[at] = e::pmadd(left[row], right, sum[at]); }, i, rows);
+      ((sum[i * R + r] = e::pmadd(left[r], right, sum[i * R + r])), ...);
     };
-    (column(q, e::ploadu<P>(a + Index(q) * a_stride + j)), ...);
+    (column(q, e::ploadu<P>(right_rows + Index(q) * r_stride + j)), ...);
   }
-  const auto put = [&](std::size_t column) {
-    each_row(
-        [&](std::size_t row, std::size_t at) {
-          T& entry = c[Index(row) + Index(column) * c_q];
-          entry = (start == Start::zero ? T(0) : entry) + e::predux(sum[at]);
-        },
-        column, rows);
-  };
-  (put(q), ...);
+  const auto put = [&](const P& lanes, T& entry) { entry = (start == Start::zero ? T(0) : entry) + e::predux(lanes); };
+  [&]<std::size_t... at>(std::index_sequence<at...>) { (put(sum[at], c[Index(at % R) + Index(at / R) * c_q]), ...); }
+  (all_sums);
 }
 
 /// Calls f(first, index_sequence) for `count` things in blocks of `Block`, and then for the rest: one by one or, where
@@ -226,9 +235,30 @@ EIGEN_DONT_INLINE void multiply_dot(Start start, Index n_out, Index n_in, Index 
   });
 }
 
-/// The products of a layer, on its parameters W (n_out x n_in, column after column) and b as the user has them. With
-/// the units along the lanes W and b are read in whole packets, so that memory must be readable for a packet beyond
-/// them (ParameterStorage), and the backward products need `scratch` memory of `scratch_size` numbers.
+/// With the units along the lanes the backward products need memory of their own: for the last rows of [dW db] where
+/// n_out does not fill the last packet; behind it, if there is to be an input gradient, for W' in columns of whole
+/// packets.
+template <class T>
+Index last_rows_size(Index n_in) {
+  return (n_in + 1) * packet_size<T>;
+}
+template <class T>
+Index scratch_size(Index n_in, Index n_out, bool input_gradient) {
+  return last_rows_size<T>(n_in) + (input_gradient ? round_up_to_packets<T>(n_in) * n_out : 0);
+}
+/// Writes W' there.
+template <class T>
+void pack_weights(Index n_in, Index n_out, const T* weights, T* scratch) {
+  const Index stride = round_up_to_packets<T>(n_in);
+  T* const transposed = scratch + last_rows_size<T>(n_in);
+  transpose(n_out, n_in, weights, n_out, transposed, stride);
+  for (Index o = 0; o < n_out; ++o) std::fill(transposed + o * stride + n_in, transposed + (o + 1) * stride, T(0));
+}
+
+/// The products of a layer, on its parameters W (n_out x n_in, column after column) and b as the user has them. They
+/// are read in whole packets, so that memory must be readable for a packet beyond them (ParameterStorage). With the
+/// units along the lanes the backward products need `scratch` memory: `scratch_size` numbers, `pack_weights` having
+/// been there before an input gradient.
 template <class T, Lanes L, int In, int Out>
 struct DenseKernel {
   Index n_in;
@@ -237,31 +267,31 @@ struct DenseKernel {
   const T* bias;
   T* scratch = nullptr;
 
-  /// Numbers of scratch memory: the last rows of [dW db] where n_out does not fill the last packet; if there is to be
-  /// an input gradient, W' with columns of whole packets, too.
-  Index scratch_size(bool input_gradient) const {
-    if (L == Lanes::samples) return 0;
-    return last_rows_size() + (input_gradient ? round_up_to_packets<T>(n_in) * n_out : 0);
-  }
-
-  /// Before any `input_gradient` with these parameters.
-  void pack() const {
-    if constexpr (L == Lanes::units) {
-      const Index stride = round_up_to_packets<T>(n_in);
-      T* const transposed = scratch + last_rows_size();
-      transpose(n_out, n_in, weights, n_out, transposed, stride);
-      for (Index o = 0; o < n_out; ++o) std::fill(transposed + o * stride + n_in, transposed + (o + 1) * stride, T(0));
-    }
-  }
-
   /// Z = W A + b. A(i, j) at a[i a_unit + j a_sample].
   void forward(Index samples, const T* a, Index a_unit, Index a_sample, T* z) const {
     const TileLayout<T, L> out{n_out, samples};
     if constexpr (L == Lanes::samples) {
       multiply<narrow<Out>, narrow<In>>(Start::columns, out.stride(), n_out, n_in, a, a_unit, weights, n_out, 1, bias,
                                         z, out.stride());
+    } else if (n_out == 1) {
+      forward_dot(samples, a, a_sample, z, out.stride());
     } else {
       multiply(Start::rows, n_out, samples, n_in, weights, n_out, a, a_unit, a_sample, bias, z, out.stride());
+    }
+  }
+
+  /// The same for a single sample, its units along the lanes whatever L says of batches; z has room for whole packets.
+  /// Every sum is made in the order of `forward`, so that a sample comes out the same to the last bit.
+  EIGEN_ALWAYS_INLINE void forward_sample(const T* x, T* z) const {
+    if constexpr (L == Lanes::units) {
+      if (n_out == 1) return forward_dot(1, x, n_in, z, 1);
+    }
+    if constexpr (narrow<In> != Dynamic && narrow<Out> != Dynamic) {
+      constexpr std::size_t packets = std::size_t(round_up_to_packets<T>(Out) / packet_size<T>);
+      multiply_tile<In>(Start::rows, Index(In), weights, Index(Out), x, Index(1), Index(0), bias, z, Index(0),
+                        std::make_index_sequence<packets>{}, std::index_sequence<0>{});
+    } else {
+      multiply<1>(Start::rows, n_out, Index(1), n_in, weights, n_out, x, Index(1), Index(0), bias, z, Index(0));
     }
   }
 
@@ -275,13 +305,26 @@ struct DenseKernel {
     } else {
       constexpr Index p = packet_size<T>;
       const Index whole = n_out / p * p;
-      row_products(start, whole, samples, d, stride, a, a_unit, a_sample, dW, db, n_out);
+      if (whole > 0) row_products(start, whole, n_in, samples, d, stride, a, a_unit, a_sample, dW, db, n_out);
       if (whole == n_out) return;
-      row_products(Start::zero, p, samples, d + whole, stride, a, a_unit, a_sample, scratch, scratch + n_in * p, p);
+      // The last rows would not fill a packet. The whole packets of inputs do: there the inputs lie along the lanes,
+      // and what comes out is the transpose, (n_in x rest). What remains is a corner and db, whose lanes are not full.
       const Index rest = n_out - whole;
-      for (Index i = 0; i <= n_in; ++i) {
-        T* to = (i < n_in ? dW + i * n_out : db) + whole;
-        for (Index o = 0; o < rest; ++o) to[o] = (start == Start::zero ? T(0) : to[o]) + scratch[i * p + o];
+      const Index full = n_in / p * p;
+      const T* const last = d + whole;
+      if (full > 0) {
+        const T* const none = nullptr;
+        multiply(Start::zero, full, rest, samples, a, a_sample, last, stride, Index(1), none, scratch, full);
+        for (Index i = 0; i < full; ++i) {
+          for (Index o = 0; o < rest; ++o) put(start, scratch[i + o * full], dW[whole + o + i * n_out]);
+        }
+      }
+      const Index corner = n_in - full;
+      row_products(Start::zero, p, corner, samples, last, stride, a + full, a_unit, a_sample, scratch,
+                   scratch + corner * p, p);
+      for (Index i = 0; i <= corner; ++i) {
+        T* const to = (i < corner ? dW + (full + i) * n_out : db) + whole;
+        for (Index o = 0; o < rest; ++o) put(start, scratch[i * p + o], to[o]);
       }
     }
   }
@@ -295,20 +338,37 @@ struct DenseKernel {
       multiply<narrow<In>, narrow<Out>>(Start::zero, in.stride(), n_in, n_out, d, out.stride(), weights, 1, n_out, none,
                                         dA, in.stride());
     } else {
-      multiply(Start::zero, in.stride(), samples, n_out, scratch + last_rows_size(), in.stride(), d, 1, out.stride(),
-               none, dA, in.stride());
+      multiply(Start::zero, in.stride(), samples, n_out, scratch + last_rows_size<T>(n_in), in.stride(), d, 1,
+               out.stride(), none, dA, in.stride());
     }
   }
 
  private:
-  Index last_rows_size() const { return (n_in + 1) * packet_size<T>; }
+  static void put(Start start, const T& value, T& to) { to = start == Start::zero ? value : T(to + value); }
 
-  /// Rows of [dW db]; db is one more column, against a row of ones.
-  void row_products(Start start, Index rows, Index samples, const T* d, Index d_stride, const T* a, Index a_unit,
-                    Index a_sample, T* dW, T* db, Index dW_stride) const {
+  /// z = w'a + b, the inputs along the lanes as far as they fill packets: W is a single row, and so contiguous.
+  EIGEN_DONT_INLINE void forward_dot(Index samples, const T* a, Index a_sample, T* z, Index z_sample) const {
+    const Index full = n_in / packet_size<T> * packet_size<T>;
+    for_blocks<Dynamic, 4>(samples, [&](Index j, auto columns) {
+      const T* const sample = a + j * a_sample;
+      T* const to = z + j * z_sample;
+      multiply_dot_tile(Start::zero, full, weights, Index(0), sample, a_sample, to, z_sample, std::index_sequence<0>{},
+                        columns);
+      for (Index q = 0; q < Index(columns.size()); ++q) {
+        T sum = to[q * z_sample] + *bias;
+        for (Index i = full; i < n_in; ++i) sum = multiply_add(weights[i], sample[i + q * a_sample], sum);
+        // In all lanes: what an activation makes of the others is never looked at, but it is handed defined numbers.
+        Eigen::internal::pstoreu(to + q * z_sample, all<Packet<T>>(sum));
+      }
+    });
+  }
+
+  /// Rows of [dW db], for `inputs` columns of dW; db is one more column, against a row of ones.
+  void row_products(Start start, Index rows, Index inputs, Index samples, const T* d, Index d_stride, const T* a,
+                    Index a_unit, Index a_sample, T* dW, T* db, Index dW_stride) const {
     const T* const none = nullptr;
     const T one(1);
-    multiply(start, rows, n_in, samples, d, d_stride, a, a_sample, a_unit, none, dW, dW_stride);
+    multiply(start, rows, inputs, samples, d, d_stride, a, a_sample, a_unit, none, dW, dW_stride);
     multiply<1>(start, rows, Index(1), samples, d, d_stride, &one, Index(0), Index(0), none, db, dW_stride);
   }
 };

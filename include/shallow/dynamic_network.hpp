@@ -40,6 +40,14 @@ class OutputLoss {
     return kind_ != Kind::mean_squared_error;
   }
 
+  /// \private Calls f with the loss that this one stands for.
+  template <class F>
+  auto visit(const F& f) const {
+    if (kind_ == Kind::categorical_cross_entropy) return f(CategoricalCrossEntropy{});
+    if (kind_ == Kind::binary_cross_entropy) return f(BinaryCrossEntropy{});
+    return f(MeanSquaredError{});
+  }
+
   /// The sum of the loss over the samples, from logits for a cross-entropy, else from A.
   template <class V, class Y>
   auto value(const V& v, const Y& y) const {
@@ -225,8 +233,6 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
   DynamicNetwork& operator=(const DynamicNetwork& other) { return *this = DynamicNetwork(other); }
   DynamicNetwork& operator=(DynamicNetwork&&) noexcept = default;
 
-  Index n_x() const { return shapes_.front().n_in.value(); }
-  Index n_y() const { return shapes_.back().n_out.value(); }
   Index depth() const { return Index(shapes_.size()); }
 
   /// All parameters: W[1], b[1], W[2], ..., each column after column, to read or write.
@@ -263,11 +269,10 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
     for (Index l = 0; l < layer; ++l) sum += shapes_[static_cast<std::size_t>(l)].parameter_count();
     return sum;
   }
-  detail::Lanes lanes() const {
-    detail::LaneCost cost;
-    for (const Shape& shape : shapes_) cost.add_layer<T>(shape.n_in.value(), shape.n_out.value());
-    return cost.lanes();
+  Index width(Index l) const {
+    return l == 0 ? shapes_.front().n_in.value() : shapes_[static_cast<std::size_t>(l - 1)].n_out.value();
   }
+  bool keeps_z(Index l) const { return shapes_[static_cast<std::size_t>(l - 1)].activation.keeps_z(); }
   template <class F>
   void for_each_layer(F&& f) const {
     const T* data = parameters_.data();

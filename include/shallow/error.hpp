@@ -37,6 +37,8 @@ class FileError : public std::runtime_error {
 
 namespace detail {
 
+// None of what follows is inlined: an error's text would otherwise be the larger part of many a function.
+
 /// Throws `error`; where exceptions are switched off, prints its text and aborts.
 template <class Error>
 [[noreturn]] void raise(const Error& error) {
@@ -50,8 +52,8 @@ template <class Error>
 
 /// "function: argument: expected ..., given ..." thrown as `Error`.
 template <class Error>
-[[noreturn]] void raise_expected(std::string_view function, std::string_view argument, std::string_view expected,
-                                 std::string_view given) {
+[[noreturn]] EIGEN_DONT_INLINE void raise_expected(std::string_view function, std::string_view argument,
+                                                   std::string_view expected, std::string_view given) {
   std::string text;
   text.append(function).append(": ").append(argument).append(": expected ").append(expected);
   text.append(", given ").append(given);
@@ -59,27 +61,32 @@ template <class Error>
 }
 
 /// A number as text, short and exact enough to recognise it.
+EIGEN_DONT_INLINE inline std::string to_text(double number) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.9g", number);
+  return buffer;
+}
 template <class Number>
-std::string to_text(const Number& number) {
+EIGEN_DONT_INLINE std::string to_text(const Number& number) {
   if constexpr (std::is_integral_v<Number>) {
     return std::to_string(number);
   } else {
-    char buffer[32];
-    std::snprintf(buffer, sizeof buffer, "%.9g", static_cast<double>(number));
-    return buffer;
+    return to_text(static_cast<double>(number));
   }
 }
 
 /// "W1". Appended, not added: at -O3 GCC 12 sees an overlap in the sum that is not there (its bug 105651).
 template <class Number>
-std::string numbered(const char* words, Number number) {
+EIGEN_DONT_INLINE std::string numbered(const char* words, Number number) {
   std::string text(words);
   text.append(std::to_string(number));
   return text;
 }
 
 /// "rows x cols" of a shape.
-inline std::string shape_text(Index rows, Index cols) { return std::to_string(rows) + " x " + std::to_string(cols); }
+EIGEN_DONT_INLINE inline std::string shape_text(Index rows, Index cols) {
+  return to_text(rows) + " x " + to_text(cols);
+}
 
 }  // namespace detail
 }  // namespace shallow

@@ -173,7 +173,9 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
     history.validation_loss.reserve(history.loss.capacity());
   }
   BatchPass<M, T, Target, L> pass(samples, loss, batch_size, shuffled);
-  Vector<T> gradient = Vector<T>::Zero(model.parameters().size());
+  const auto size = static_cast<std::size_t>(model.parameters().size());
+  Vector<T> gradient(model.parameters().size());
+  std::fill_n(gradient.data(), size, T(0));
   std::vector<Index> order(shuffled ? static_cast<std::size_t>(m) : 0);
 
   if constexpr (requires { optimizer.prepare(m, state.optimizer); }) {
@@ -181,17 +183,17 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
   }
 
   // Where to go back to: the last place where a finite epoch's loss was taken, before the step away from it.
-  Vector<T> good_parameters = model.parameters();
+  std::vector<T> good_parameters(model.parameters().data(), model.parameters().data() + size);
   auto good_optimizer = state.optimizer;
   const auto diverged = [&](Index epoch, const char* what) {
-    model.parameters() = good_parameters;
+    std::copy_n(good_parameters.data(), size, model.parameters().data());
     state.optimizer = good_optimizer;
     history.reason = StopReason::diverged;
     history.message = divergence_message(epoch, what);
     return history;
   };
 
-  Vector<T> candidate = good_parameters;
+  std::vector<T> candidate = good_parameters;
   auto candidate_optimizer = good_optimizer;
   for (Index epoch = 1; epoch <= options.epochs; ++epoch) {
     if (shuffled) {
@@ -204,7 +206,7 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
       const auto J = static_cast<double>(pass(model, first, count, shuffled ? order.data() : nullptr, &gradient));
       if (!std::isfinite(J)) return diverged(epoch, "the loss");
       if (first + count == m) {
-        candidate = model.parameters();
+        std::copy_n(model.parameters().data(), size, candidate.data());
         candidate_optimizer = state.optimizer;
       }
       optimizer.step(model.parameters(), gradient, state.optimizer);

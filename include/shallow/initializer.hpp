@@ -78,12 +78,10 @@ class Initializer {
   void fill(RandomState& random, Weights&& W) const {
     using T = typename std::remove_cvref_t<Weights>::Scalar;
     const double d = deviation(W.cols(), W.rows());
-    if (rule_ == Rule::zeros) {
-      W.setZero();
-      return;
-    }
     for (Index i = 0; i < W.rows(); ++i) {
-      for (Index j = 0; j < W.cols(); ++j) W.coeffRef(i, j) = static_cast<T>(detail::rounded(d * random.normal()));
+      for (Index j = 0; j < W.cols(); ++j) {
+        W.coeffRef(i, j) = rule_ == Rule::zeros ? T(0) : static_cast<T>(detail::rounded(d * random.normal()));
+      }
     }
   }
 

@@ -11,6 +11,7 @@
 #include "shallow/stack.hpp"
 #include "shallow/types.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -109,15 +110,8 @@ void initialize(const View& layer, const std::optional<Initializer>& initializer
   const Initializer rule = initializer ? *initializer : default_initializer(layer.activation());
   auto weights = layer.weights();
   rule.fill(random, weights);
-  layer.bias().setZero();
-}
-
-/// The orientation that suits a sequence of widths (see tile.hpp).
-template <class T>
-constexpr Lanes lanes_of_widths(const Index* widths, std::size_t count) {
-  LaneCost cost;
-  for (std::size_t l = 1; l < count; ++l) cost.add_layer<T>(widths[l - 1], widths[l]);
-  return cost.lanes();
+  auto bias = layer.bias();
+  std::fill_n(bias.data(), bias.size(), typename View::Scalar(0));
 }
 
 }  // namespace detail
@@ -190,8 +184,6 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
     return this->predict(x);
   }
 
-  Index n_x() const { return n_in(); }
-  Index n_y() const { return n_out(); }
   Index depth() const { return 1; }
   const G& output_activation() const { return shape_.activation; }
   shallow::default_loss<G> default_loss() const { return {}; }
@@ -206,12 +198,9 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
 
   static constexpr bool fixed_sizes = Inputs != Dynamic && Outputs != Dynamic;
   static constexpr std::array<Index, 2> fixed_widths{Inputs, Outputs};
-  static constexpr detail::Lanes fixed_lanes = detail::lanes_of_widths<T>(fixed_widths.data(), 2);
 
-  detail::Lanes lanes() const {
-    const std::array<Index, 2> widths{n_in(), n_out()};
-    return detail::lanes_of_widths<T>(widths.data(), widths.size());
-  }
+  Index width(Index l) const { return l == 0 ? n_in() : n_out(); }
+  bool keeps_z(Index) const { return detail::keeps_z<T>(shape_.activation); }
   template <class F>
   void for_each_layer(F&& f) const {
     f(shape_.view(parameters_.data()), Index(0));

@@ -2,12 +2,11 @@
 #pragma once
 
 /// \file
-/// One layer of a model as the passes see it: views of its parameters, its activation applied to tiles.
+/// One layer of a model as the passes see it: views of its parameters, and which loss its output may have.
 
 #include "shallow/activation.hpp"
 #include "shallow/error.hpp"
 #include "shallow/loss.hpp"
-#include "shallow/tile.hpp"
 #include "shallow/types.hpp"
 
 #include <concepts>
@@ -17,59 +16,6 @@
 namespace shallow {
 
 namespace detail {
-
-/// Where g' is computed from a = g(z), z need not be kept.
-template <class T, class G>
-inline constexpr bool from_value = ColumnActivation<G, T> || requires(const G g, const T a) {
-  { g.derivative_from_value(a) } -> std::convertible_to<T>;
-};
-template <class T, class G>
-bool keeps_z(const G& g) {
-  if constexpr (requires { g.keeps_z(); }) {
-    return g.keeps_z();
-  } else {
-    return !from_value<T, G>;
-  }
-}
-
-template <class G>
-inline constexpr bool takes_arrays = requires {
-  requires G::takes_arrays;
-};
-
-/// A = g(Z) over a tile, padded samples included.
-template <Lanes L, class T, class G>
-void activate(const G& g, TileLayout<T, L> layout, T* z, T* a) {
-  if constexpr (requires { g.activate(layout, z, a); }) {
-    g.activate(layout, z, a);
-  } else if constexpr (ColumnActivation<G, T>) {
-    if (L == Lanes::samples) layout.samples = layout.stride();
-    g.forward(layout.view(z), layout.view(a));
-  } else if constexpr (takes_arrays<G>) {
-    layout.flat(a) = g(layout.flat(z));
-  } else {
-    layout.flat(a) = layout.flat(z).unaryExpr([&](const T& x) { return T(g(x)); });
-  }
-}
-
-/// D := dJ/dZ from D = dJ/dA over a tile, padded samples included.
-template <Lanes L, class T, class G>
-void activate_backward(const G& g, TileLayout<T, L> layout, T* z, T* a, T* d) {
-  if constexpr (requires { g.activate_backward(layout, z, a, d); }) {
-    g.activate_backward(layout, z, a, d);
-  } else if constexpr (ColumnActivation<G, T>) {
-    if (L == Lanes::samples) layout.samples = layout.stride();
-    g.backward(layout.view(a), layout.view(d));
-  } else if constexpr (from_value<T, G> && takes_arrays<G>) {
-    layout.flat(d) *= g.derivative_from_value(layout.flat(a));
-  } else if constexpr (from_value<T, G>) {
-    layout.flat(d) *= layout.flat(a).unaryExpr([&](const T& x) { return T(g.derivative_from_value(x)); });
-  } else if constexpr (takes_arrays<G>) {
-    layout.flat(d) *= g.derivative(layout.flat(z));
-  } else {
-    layout.flat(d) *= layout.flat(z).unaryExpr([&](const T& x) { return T(g.derivative(x)); });
-  }
-}
 
 /// "tanh", "leaky_relu(0.2)".
 template <class G>

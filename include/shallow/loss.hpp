@@ -63,16 +63,41 @@ inline constexpr bool holds_integers = Eigen::NumTraits<typename Y::Scalar>::IsI
 template <class L>
 concept LabelLoss = L::takes_labels;
 
-/// True if no entry is NaN or infinite: 0 x is 0 for finite x only. Vectorised, unlike Eigen's allFinite().
+/// True if none of the numbers is NaN or infinite: 0 x is 0 for finite x only. Vectorised, unlike Eigen's allFinite().
+template <class T>
+bool all_finite(Index size, const T* x) {
+  T sum(0);
+  // Four sums at a time: in a single one every addition would wait for the one before.
+  constexpr Index p = packet_size<T>;
+  Packet<T> sums[4] = {all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0))};
+  Index i = 0;
+  for (; i + 4 * p <= size; i += 4 * p) {
+    for (Index k = 0; k < 4; ++k) {
+      sums[k] = multiply_add(load<Packet<T>>(x + i + k * p), all<Packet<T>>(T(0)), sums[k]);
+    }
+  }
+  for (const Packet<T>& part : sums) sum = T(sum + Eigen::internal::predux(part));
+  for (; i < size; ++i) sum = T(sum + x[i] * T(0));
+  return sum == T(0);
+}
+
+/// The same of a matrix or array that lies in memory column after column.
 template <class Derived>
-bool all_finite(const Eigen::DenseBase<Derived>& x) {
+bool all_finite(const Eigen::DenseBase<Derived>& matrix) {
   using T = typename Derived::Scalar;
-  if constexpr (std::is_floating_point_v<T>) {
-    return (x.derived().array() * T(0)).sum() == T(0);
-  } else if constexpr (Eigen::NumTraits<T>::IsInteger) {
+  const Derived& x = matrix.derived();
+  if constexpr (Eigen::NumTraits<T>::IsInteger) {
+    return true;
+  } else if constexpr (std::is_floating_point_v<T>) {
+    static_assert(!Derived::IsRowMajor || Derived::IsVectorAtCompileTime);
+    if (x.size() == 0) return true;
+    if (x.outerStride() == x.innerSize()) return all_finite(x.size(), x.data());
+    for (Index j = 0; j < x.outerSize(); ++j) {
+      if (!all_finite(x.innerSize(), x.data() + j * x.outerStride())) return false;
+    }
     return true;
   } else {
-    return x.derived().array().isFinite().all();
+    return x.array().isFinite().all();
   }
 }
 
@@ -81,19 +106,38 @@ void check_targets_finite(const char* function, const Y& y) {
   if (!all_finite(y)) raise_expected<ValueError>(function, "Y", "finite numbers", "NaN or infinity among them");
 }
 
+/// "<text> in row i, column j".
+EIGEN_DONT_INLINE inline std::string at_entry(std::string text, Index i, Index j) {
+  return text.append(numbered(" in row ", i)).append(numbered(", column ", j));
+}
+
 /// Throws unless every entry of Y lies in [0, 1]; names the first that does not.
 template <class Y>
 void check_targets_unit_interval(const char* function, const Y& y) {
   using T = typename Y::Scalar;
-  if ((y.array() >= T(0) && y.array() <= T(1)).all()) return;  // false for NaN
   for (Index j = 0; j < y.cols(); ++j) {
     for (Index i = 0; i < y.rows(); ++i) {
-      if (!(y(i, j) >= T(0) && y(i, j) <= T(1))) {
-        raise_expected<ValueError>(function, "Y", "labels in [0, 1]",
-                                   to_text(y(i, j)) + " in row " + std::to_string(i) + ", column " + std::to_string(j));
+      if (!(y(i, j) >= T(0) && y(i, j) <= T(1))) {  // true for NaN
+        raise_expected<ValueError>(function, "Y", "labels in [0, 1]", at_entry(to_text(y(i, j)), i, j));
       }
     }
   }
+}
+
+// Losses whose L is a sum over entries offer, as the activations do, for packets and numbers
+//
+//     entry(v, y)             L of an entry, v being z for a LogitLoss and a for all others
+//     entry_derivative(a, y)  dL/dv
+
+template <class L, class V, class Y>
+typename V::Scalar sum_of_entries(const L& loss, const V& v, const Y& y) {
+  const auto entry = [loss](const auto& x, const auto& target) { return loss.entry(x, target); };
+  return v.binaryExpr(y, PacketOp<typename V::Scalar, decltype(entry)>{entry}).sum();
+}
+template <class L, class A, class Y>
+auto entry_derivatives(const L& loss, const A& a, const Y& y) {
+  const auto derivative = [loss](const auto& x, const auto& target) { return loss.entry_derivative(x, target); };
+  return a.binaryExpr(y, PacketOp<typename A::Scalar, decltype(derivative)>{derivative});
 }
 
 }  // namespace detail
@@ -110,14 +154,13 @@ struct BinaryCrossEntropy {
 
   /// The sum of L over all entries, from the logits Z.
   template <class Z, class Y>
-  auto value(const Z& z, const Y& y) const {
-    using T = typename Z::Scalar;
-    return T((ReLU{}(z)-z * y + softplus(-z.abs())).sum());
+  typename Z::Scalar value(const Z& z, const Y& y) const {
+    return detail::sum_of_entries(*this, z, y);
   }
   /// dL/dZ = A - Y.
   template <class A, class Y, class D>
   void gradient(const A& a, const Y& y, D& dZ) const {
-    dZ = a - y;
+    dZ = detail::entry_derivatives(*this, a, y);
   }
   /// \throws ValueError Y: expected labels in [0, 1]
   template <class Y>
@@ -125,6 +168,22 @@ struct BinaryCrossEntropy {
     detail::check_targets_unit_interval(function, y);
   }
   friend bool operator==(const BinaryCrossEntropy&, const BinaryCrossEntropy&) = default;
+
+  /// \private The class that the two functions of packets below speak for: no class derived from it.
+  using Packets = BinaryCrossEntropy;
+  /// \private
+  template <class P>
+  P entry(const P& z, const P& y) const {
+    namespace ei = Eigen::internal;
+    const P magnitude = ei::pabs(z);
+    const P linear = ei::psub(ReLU{}.packet(z), P(ei::pmul(z, y)));
+    return ei::padd(linear, detail::apply<detail::SoftplusKernel>(P(ei::pnegate(magnitude))));
+  }
+  /// \private
+  template <class P>
+  P entry_derivative(const P& a, const P& y) const {
+    return Eigen::internal::psub(a, y);
+  }
 };
 
 namespace detail {
@@ -154,7 +213,7 @@ struct CategoricalCrossEntropy {
 
   /// The sum of L over the samples, from the logits Z.
   template <class Z, class Y>
-  auto value(const Z& z, const Y& y) const {
+  typename Z::Scalar value(const Z& z, const Y& y) const {
     using T = typename Z::Scalar;
     using std::log;
     T total(0);
@@ -224,15 +283,13 @@ struct CategoricalCrossEntropy {
 struct MeanSquaredError {
   /// The sum of L over all entries.
   template <class A, class Y>
-  auto value(const A& a, const Y& y) const {
-    using T = typename A::Scalar;
-    return T((a - y).square().sum());
+  typename A::Scalar value(const A& a, const Y& y) const {
+    return detail::sum_of_entries(*this, a, y);
   }
   /// dL/dA = 2 (A - Y).
   template <class A, class Y, class D>
   void gradient(const A& a, const Y& y, D& dA) const {
-    using T = typename A::Scalar;
-    dA = T(2) * (a - y);
+    dA = detail::entry_derivatives(*this, a, y);
   }
   /// \throws ValueError Y: expected finite numbers
   template <class Y>
@@ -240,6 +297,21 @@ struct MeanSquaredError {
     detail::check_targets_finite(function, y);
   }
   friend bool operator==(const MeanSquaredError&, const MeanSquaredError&) = default;
+
+  /// \private The class that the two functions of packets below speak for: no class derived from it.
+  using Packets = MeanSquaredError;
+  /// \private
+  template <class P>
+  P entry(const P& a, const P& y) const {
+    const P difference = Eigen::internal::psub(a, y);
+    return Eigen::internal::pmul(difference, difference);
+  }
+  /// \private
+  template <class P>
+  P entry_derivative(const P& a, const P& y) const {
+    const P difference = Eigen::internal::psub(a, y);
+    return Eigen::internal::padd(difference, difference);
+  }
 };
 
 namespace detail {
@@ -268,13 +340,14 @@ void check_targets(const L& loss, const char* function, const Y& y, Index n_y) {
 
 /// The derivative dJ/dA itself in the place of targets: what backward() from a given dJ/dA sends through a network.
 struct GivenDerivative {
-  template <class A, class Y>
-  auto value(const A&, const Y&) const {
-    return typename A::Scalar(0);
+  using Packets = GivenDerivative;
+  template <class P>
+  P entry(const P&, const P&) const {
+    return all<P>(0);
   }
-  template <class A, class Y, class D>
-  void gradient(const A&, const Y& y, D& dA) const {
-    dA = y;
+  template <class P>
+  P entry_derivative(const P&, const P& y) const {
+    return y;
   }
   template <class Y>
   void check_targets(const char* function, const Y& dA, Index) const {

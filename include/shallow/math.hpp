@@ -108,6 +108,11 @@ EIGEN_DONT_INLINE T single(T x) {
   return Eigen::internal::pfirst(Kernel::packet(all<Packet>(x)));
 }
 
+/// Whether there are kernels for packets of T: those of float and double.
+template <class T>
+inline constexpr bool has_packet_functions = (std::is_same_v<T, float> || std::is_same_v<T, double>)&&packet_size<T> !=
+                                             1;
+
 /// What Eigen applies to each coefficient or packet.
 template <class Kernel, class T>
 struct CoefficientOp {
@@ -123,6 +128,16 @@ struct CoefficientOp {
     return Kernel::packet(x);
   }
 };
+
+/// The kernel of a packet or, as a packet of one, of a number.
+template <class Kernel, class P>
+EIGEN_ALWAYS_INLINE P apply(const P& x) {
+  if constexpr (is_single<P>) {
+    return CoefficientOp<Kernel, P>{}(x);
+  } else {
+    return Kernel::packet(x);
+  }
+}
 
 template <class T>
 concept DenseExpression = std::is_base_of_v<Eigen::DenseBase<T>, T>;
@@ -191,10 +206,7 @@ namespace Eigen::internal {
 
 template <class Kernel, class T>
 struct functor_traits<shallow::detail::CoefficientOp<Kernel, T>> {
-  enum {
-    Cost = 25 * int(NumTraits<T>::MulCost),
-    PacketAccess = (std::is_same_v<T, float> || std::is_same_v<T, double>)&&bool(packet_traits<T>::Vectorizable)
-  };
+  enum { Cost = 25 * int(NumTraits<T>::MulCost), PacketAccess = shallow::detail::has_packet_functions<T> };
 };
 
 }  // namespace Eigen::internal

@@ -113,8 +113,6 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
   Network& operator=(const Network& other) { return *this = Network(other); }
   Network& operator=(Network&&) noexcept = default;
 
-  Index n_x() const { return std::get<0>(shapes_).n_in.value(); }
-  Index n_y() const { return std::get<layers - 1>(shapes_).n_out.value(); }
   Index depth() const { return Index(layers); }
 
   /// All parameters, W[1] first, to read or write.
@@ -164,8 +162,6 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
   static constexpr bool fixed_sizes = First::inputs != Dynamic && First::outputs != Dynamic &&
                                       ((Rest::inputs != Dynamic && Rest::outputs != Dynamic) && ...);
   static constexpr std::array<Index, layers + 1> fixed_widths{First::inputs, First::outputs, Rest::outputs...};
-  static constexpr detail::Lanes fixed_lanes =
-      detail::lanes_of_widths<Scalar>(fixed_widths.data(), fixed_widths.size());
 
   template <class L>
   static detail::shape_of<L> shape(const L& layer) {
@@ -198,11 +194,21 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
     return sum;
   }
 
-  detail::Lanes lanes() const {
-    std::array<Index, layers + 1> widths{n_x()};
-    std::size_t l = 0;
-    for_each_shape([&](const auto& shape) { widths[++l] = shape.n_out.value(); });
-    return detail::lanes_of_widths<Scalar>(widths.data(), widths.size());
+  Index width(Index l) const {
+    if constexpr (fixed_sizes) {
+      return fixed_widths[std::size_t(l)];
+    } else {
+      Index n = std::get<0>(shapes_).n_in.value();
+      Index k = 0;
+      for_each_shape([&](const auto& shape) { n = ++k == l ? shape.n_out.value() : n; });
+      return n;
+    }
+  }
+  bool keeps_z(Index l) const {
+    bool keeps = false;
+    Index k = 0;
+    for_each_shape([&](const auto& shape) { keeps = ++k == l ? detail::keeps_z<Scalar>(shape.activation) : keeps; });
+    return keeps;
   }
   template <class F>
   void for_each_layer(F&& f) const {

@@ -12,6 +12,7 @@
 /// which makes room in a new state, `fit` does not even allocate in its first step.
 
 #include "shallow/error.hpp"
+#include "shallow/packet_math.hpp"
 #include "shallow/types.hpp"
 
 #include <algorithm>
@@ -48,6 +49,13 @@ using Parameters = std::type_identity_t<Eigen::Ref<Vector<T>>>;
 template <class T>
 using Gradient = std::type_identity_t<const Eigen::Ref<const Vector<T>>&>;
 
+/// \throws ShapeError gradient: expected the size of the parameters
+inline void check_gradient(const char* optimizer, Index parameters, Index gradient) {
+  if (gradient != parameters) {
+    raise_expected<ShapeError>(optimizer, "gradient", shape_text(parameters, 1), shape_text(gradient, 1));
+  }
+}
+
 /// A vector that a state keeps, zero before the first step.
 /// \throws ShapeError state: expected the size of the parameters
 template <class T>
@@ -56,7 +64,8 @@ void prepare_moment(const char* optimizer, Vector<T>& moment, Index size, std::i
   if (moment.size() != 0 || steps != 0) {
     raise_expected<ShapeError>(optimizer, "state", shape_text(size, 1), shape_text(moment.size(), 1));
   }
-  moment.setZero(size);
+  moment.resize(size);
+  std::fill_n(moment.data(), size, T(0));
 }
 
 }  // namespace detail
@@ -75,9 +84,19 @@ struct GradientDescent {
   /// \throws ValueError learning_rate: expected > 0 and finite
   void check() const { detail::check_positive("GradientDescent", "learning_rate", learning_rate); }
 
+  /// \throws ShapeError gradient: expected the size of the parameters
   template <class T>
   void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
-    parameters -= T(learning_rate) * gradient;
+    detail::check_gradient("GradientDescent", parameters.size(), gradient.size());
+    T* const theta = parameters.data();
+    const T* const g = gradient.data();
+    const auto rate = static_cast<T>(-learning_rate);
+    detail::for_packets<T>(parameters.size(), [=](Index i, auto x) {
+      using P = decltype(x);
+      const P descent = detail::all<P>(rate);
+      Eigen::internal::pstoreu(theta + i,
+                               detail::multiply_add(descent, detail::load<P>(g + i), detail::load<P>(theta + i)));
+    });
     ++state.steps;
   }
 };
@@ -109,12 +128,24 @@ struct Momentum {
     detail::prepare_moment("Momentum", state.velocity, size, state.steps);
   }
 
-  /// \throws ShapeError state: expected the size of the parameters
+  /// \throws ShapeError state, gradient: expected the size of the parameters
   template <class T>
   void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
+    detail::check_gradient("Momentum", parameters.size(), gradient.size());
     prepare(parameters.size(), state);
-    state.velocity = T(momentum) * state.velocity + gradient;
-    parameters -= T(learning_rate) * state.velocity;
+    const auto rate = static_cast<T>(-learning_rate);
+    const auto kept = static_cast<T>(momentum);
+    T* const theta = parameters.data();
+    T* const v = state.velocity.data();
+    const T* const g = gradient.data();
+    detail::for_packets<T>(parameters.size(), [=](Index i, auto x) {
+      using P = decltype(x);
+      namespace ei = Eigen::internal;
+      const P velocity = detail::multiply_add(detail::all<P>(kept), detail::load<P>(v + i), detail::load<P>(g + i));
+      const P descent = detail::all<P>(rate);
+      ei::pstoreu(v + i, velocity);
+      ei::pstoreu(theta + i, detail::multiply_add(descent, velocity, detail::load<P>(theta + i)));
+    });
     ++state.steps;
   }
 };
@@ -165,9 +196,10 @@ struct Adam {
     detail::prepare_moment("Adam", state.second, size, state.steps);
   }
 
-  /// \throws ShapeError state: expected the size of the parameters
+  /// \throws ShapeError state, gradient: expected the size of the parameters
   template <class T>
   void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
+    detail::check_gradient("Adam", parameters.size(), gradient.size());
     prepare(parameters.size(), state);
     ++state.steps;
     const auto t = static_cast<double>(state.steps);
@@ -175,13 +207,30 @@ struct Adam {
     const auto second_correction = static_cast<T>(1 / (1 - std::pow(beta2, t)));
     // An epsilon too small for T must not become 0: 0 / 0 would follow.
     const T smallest = std::max(static_cast<T>(epsilon), std::numeric_limits<T>::min());
-    auto m = state.first.array();
-    auto v = state.second.array();
-    m += T(1 - beta1) * (gradient.array() - m);
-    v += T(1 - beta2) * (gradient.array().square() - v);
+    const auto first_share = static_cast<T>(1 - beta1);
+    const auto second_share = static_cast<T>(1 - beta2);
     // Where alpha lambda is 0 this multiplies by exactly 1.
-    parameters.array() = parameters.array() * T(1 - learning_rate * weight_decay) -
-                         rate * m / ((v * second_correction).sqrt() + smallest);
+    const auto decay = static_cast<T>(1 - learning_rate * weight_decay);
+    T* const theta = parameters.data();
+    T* const m = state.first.data();
+    T* const v = state.second.data();
+    const T* const g = gradient.data();
+    detail::for_packets<T>(parameters.size(), [=](Index i, auto x) {
+      using P = decltype(x);
+      namespace ei = Eigen::internal;
+      const P slope = detail::load<P>(g + i);
+      const P old_first = detail::load<P>(m + i);
+      const P old_second = detail::load<P>(v + i);
+      const P first = detail::multiply_add(detail::all<P>(first_share), P(ei::psub(slope, old_first)), old_first);
+      const P second = detail::multiply_add(detail::all<P>(second_share),
+                                            P(ei::psub(P(ei::pmul(slope, slope)), old_second)), old_second);
+      const P deviation = ei::psqrt(P(ei::pmul(second, detail::all<P>(second_correction))));
+      const P step =
+          ei::pdiv(P(ei::pmul(detail::all<P>(rate), first)), P(ei::padd(deviation, detail::all<P>(smallest))));
+      ei::pstoreu(m + i, first);
+      ei::pstoreu(v + i, second);
+      ei::pstoreu(theta + i, ei::psub(P(ei::pmul(detail::load<P>(theta + i), detail::all<P>(decay))), step));
+    });
   }
 };
 

@@ -74,9 +74,9 @@ struct MathConstants<float> {
 };
 
 /// The same number in every lane.
-template <class Packet>
-EIGEN_ALWAYS_INLINE Packet all(packet_scalar_t<Packet> value) {
-  return Eigen::internal::pset1<Packet>(value);
+template <class Packet, class Number>
+EIGEN_ALWAYS_INLINE Packet all(const Number& value) {
+  return Eigen::internal::pset1<Packet>(packet_scalar_t<Packet>(value));
 }
 
 /// a b + c. All sums of products go through here: left to the compiler, it would fuse some copies of the code and not
@@ -265,6 +265,32 @@ EIGEN_ALWAYS_INLINE Packet packet_softplus(const Packet& x) {
   const Packet base = multiply_add(near_one, all<Packet>(T(0x1.62e42fefa39efp-1)), ei::pmax(x, zero));
   const Packet z = ei::pmul(s, s);
   return ei::padd(base, multiply_add(ei::pmul(s, z), polynomial(z, C::atanh), ei::padd(s, s)));
+}
+
+/// The widest packet of numbers of type T; T itself where Eigen has none.
+template <class T>
+using Packet = typename Eigen::internal::packet_traits<T>::type;
+
+/// Lanes of a packet: 1 for a number type that Eigen does not vectorise, so that every kernel serves it as well.
+template <class T>
+inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<T>>::size;
+
+/// Calls f(i, x) for the places i of an array of `count` numbers: first for its whole packets, x being a packet, then
+/// one by one, x being a number. Only the type of x counts. The division depends on the count alone and not, as
+/// Eigen's, on where the array lies: sums come out the same in every run.
+template <class T, class F>
+EIGEN_ALWAYS_INLINE void for_packets(Index count, F&& f) {
+  Index i = 0;
+  for (; i + packet_size<T> <= count; i += packet_size<T>) f(i, Packet<T>{});
+  if constexpr (packet_size<T> != 1) {
+    for (; i < count; ++i) f(i, T(0));
+  }
+}
+
+/// A packet, or a number, as the type P says.
+template <class P>
+EIGEN_ALWAYS_INLINE P load(const packet_scalar_t<P>* from) {
+  return Eigen::internal::ploadu<P>(from);
 }
 
 }  // namespace shallow::detail

@@ -63,7 +63,7 @@ class RandomState {
   /// Polar method (Marsaglia and Bray, "A convenient method for generating normal variables", 1964): draw x1, x2
   /// uniform in [-1, 1) until 0 < r2 = x1^2 + x2^2 < 1; with f = sqrt(-2 ln(r2) / r2) both f x2 and f x1 are normal.
   /// The first is returned, the second kept for the next call.
-  double normal() {
+  EIGEN_DONT_INLINE double normal() {
     if (kept_normal_) {
       const double kept = *kept_normal_;
       kept_normal_.reset();

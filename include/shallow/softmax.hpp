@@ -34,23 +34,28 @@ void for_column_chunks(const Z& z, F&& f) {
   }
 }
 
-/// A = e^Z / (column sums of e^Z), column by column, from Z less its column's maximum so that nothing overflows.
+/// A = e^Z / (column sums of e^Z), column by column, from Z less its column's maximum so that nothing overflows. Both
+/// storage orders add up in the same order, for the same bits: as four sums, which do not wait for each other.
 template <class Z, class A>
 void softmax_columns(const Z& z, A& a) {
   using T = typename Z::Scalar;
   if constexpr (Z::IsRowMajor) {
     for_column_chunks(z, [&](Index first, Index count, const ChunkRow<T>& top) {
-      ChunkRow<T> sum = ChunkRow<T>::Zero(count);
+      ChunkRow<T> sums[4];
+      for (ChunkRow<T>& sum : sums) sum.setZero(count);
       for (Index i = 0; i < z.rows(); ++i) {
         a.row(i).segment(first, count) = shallow::exp(z.row(i).segment(first, count) - top);
-        sum += a.row(i).segment(first, count);
+        sums[i % 4] += a.row(i).segment(first, count);
       }
+      const ChunkRow<T> sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
       for (Index i = 0; i < z.rows(); ++i) a.row(i).segment(first, count) /= sum;
     });
   } else {
     for (Index j = 0; j < z.cols(); ++j) {
       a.col(j) = shallow::exp(z.col(j) - z.col(j).maxCoeff());
-      a.col(j) /= a.col(j).sum();
+      T sums[4] = {T(0), T(0), T(0), T(0)};
+      for (Index i = 0; i < z.rows(); ++i) sums[i % 4] += a(i, j);
+      a.col(j) /= (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
   }
 }

@@ -15,6 +15,7 @@
 
 #include "shallow/activation.hpp"
 #include "shallow/dense.hpp"
+#include "shallow/elementwise.hpp"
 #include "shallow/error.hpp"
 #include "shallow/layer_view.hpp"
 #include "shallow/loss.hpp"
@@ -126,11 +127,14 @@ class PassWorkspace {
 /// Passes through a stack of layers. `Derived` says what the layers are (see Network):
 ///
 ///     parameters(), const and not         all parameters in one vector
-///     depth(), n_x(), n_y()
-///     for_each_layer(f)                   f(LayerView, l) for l = 0 .. depth - 1, of a const model
+///     depth()                             L
+///     width(l)                            n_l for l = 0 .. L
+///     keeps_z(l)                          whether g_l' needs Z[l], for l = 1 .. L
+///     for_each_layer(f)                   f(LayerView, l) for l = 0 .. L - 1, of a const model
 ///     for_each_layer_backward(f)          the same from the last to the first
 ///     output_activation(), default_loss()
-///     lanes()                             the orientation of its tiles
+///
+/// and, if its sizes are in the type, `fixed_widths`, an array.
 template <class Derived, shallow::Scalar T>
 class Stack {
  public:
@@ -142,22 +146,28 @@ class Stack {
   /// Number of parameters: sum over the layers of (n_{l-1} + 1) n_l.
   Index parameter_count() const { return self().parameters().size(); }
 
+  /// Features of a sample.
+  Index n_x() const { return self().width(0); }
+  /// Outputs of a sample.
+  Index n_y() const { return self().width(self().depth()); }
+
   /// Names and shapes of the parameters: W1, b1, W2, b2, ...
   std::vector<ParameterBlock> parameter_blocks() const {
     std::vector<ParameterBlock> blocks;
     Index offset = 0;
-    self().for_each_layer([&](const auto& layer, Index l) {
-      const Index weights = layer.n_in() * layer.n_out();
-      blocks.push_back({detail::numbered("W", l + 1), layer.n_out(), layer.n_in(), offset});
-      blocks.push_back({detail::numbered("b", l + 1), layer.n_out(), 1, offset + weights});
-      offset += weights + layer.n_out();
-    });
+    for (Index l = 1; l <= self().depth(); ++l) {
+      const Index n_in = self().width(l - 1);
+      const Index n_out = self().width(l);
+      blocks.push_back({detail::numbered("W", l), n_out, n_in, offset});
+      blocks.push_back({detail::numbered("b", l), n_out, 1, offset + n_in * n_out});
+      offset += (n_in + 1) * n_out;
+    }
     return blocks;
   }
 
   /// A readable table of the layers: shapes, activations and parameter counts.
   std::string summary() const {
-    std::string head = std::to_string(self().n_x());
+    std::string head = std::to_string(n_x());
     std::string rows;
     self().for_each_layer([&](const auto& layer, Index l) {
       const std::string activation = detail::activation_text(layer.activation());
@@ -176,7 +186,7 @@ class Stack {
   /// \throws ShapeError X: expected n_x rows, one column a sample
   template <class X>
   Matrix<T> predict(const Eigen::DenseBase<X>& x) const {
-    Matrix<T> a(self().n_y(), x.cols());
+    Matrix<T> a(n_y(), x.cols());
     Workspace workspace;
     predict(x, a, workspace);
     return a;
@@ -189,17 +199,18 @@ class Stack {
   template <class X>
   void predict(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<T>> a, Workspace& workspace) const {
     const auto input = detail::as_input<T>(x);
-    detail::check_input("predict", input, self().n_x());
-    if (a.rows() != self().n_y() || a.cols() != input.cols()) {
-      detail::raise_expected<ShapeError>("predict", "A", detail::shape_text(self().n_y(), input.cols()) + " (n_y x m)",
+    detail::check_input("predict", input, n_x());
+    if (a.rows() != n_y() || a.cols() != input.cols()) {
+      detail::raise_expected<ShapeError>("predict", "A", detail::shape_text(n_y(), input.cols()) + " (n_y x m)",
                                          detail::shape_text(a.rows(), a.cols()));
     }
     const detail::Samples<T, T> samples{input.data(), input.outerStride(), input.rows(), nullptr, 0, 0,
                                         nullptr,      input.cols()};
-    if constexpr (fits_registers()) {
-      if (samples.count > 0 && samples.count <= detail::packet_size<T>) return predict_packet(samples, a);
-    }
-    with_lanes([&](auto lanes) { predict_tiles<decltype(lanes)::value>(samples, a, workspace); });
+    with_lanes([&](auto lanes) {
+      constexpr detail::Lanes L = decltype(lanes)::value;
+      if (samples.count == 1) return predict_sample<L>(samples.x, a.data(), workspace);
+      predict_tiles<L>(samples, a, workspace);
+    });
   }
 
   /// J on the samples X (n_x x m), Y (n_y x m, or m class labels).
@@ -238,11 +249,8 @@ class Stack {
   /// \private
   template <class Target>
   void reserve(const detail::Samples<T, Target>& samples, Workspace& workspace) const {
-    with_lanes([&](auto lanes) {
-      constexpr detail::Lanes L = decltype(lanes)::value;
-      const Index tile = detail::tile_samples<T>(values_per_sample(false), samples.count);
-      prepare<L>(workspace, tile, samples.n_y, false, false);
-    });
+    const Index tile = detail::tile_samples<T>(values_per_sample(false), samples.count);
+    prepare(lanes(), workspace, tile, samples.n_y, false, false);
   }
 
   /// Backpropagation of a given dJ/dA[L] (n_y x m) at the samples X (n_x x m), for losses and loops of one's own:
@@ -251,13 +259,12 @@ class Stack {
   /// \throws ValueError X, dA: expected finite numbers
   template <class X, class D>
   Gradients<T> backward(const Eigen::DenseBase<X>& x, const Eigen::DenseBase<D>& dA) const {
-    Gradients<T> result{T(0), Vector<T>::Zero(parameter_count()), Matrix<T>::Zero(self().n_x(), x.cols()),
-                        parameter_blocks()};
+    Gradients<T> result{T(0), Vector<T>::Zero(parameter_count()), Matrix<T>::Zero(n_x(), x.cols()), parameter_blocks()};
     Workspace workspace;
     const auto input = detail::as_input<T>(x);
     const auto given = detail::as_input<T>(dA);
     const detail::GivenDerivative loss;
-    detail::check_samples("backward", loss, input, given, self().n_x(), self().n_y(), "dA");
+    detail::check_samples("backward", loss, input, given, n_x(), n_y(), "dA");
     pass(detail::all_samples<T>(input, given), loss, result.parameters.data(), &result.X, T(1), workspace);
     return result;
   }
@@ -271,12 +278,29 @@ class Stack {
   template <detail::Lanes L>
   using LanesConstant = std::integral_constant<detail::Lanes, L>;
 
+  /// The rule of the orientation, for layers of width(0) to width(depth).
+  template <class Width>
+  static constexpr detail::Lanes lanes_of(Index depth, const Width& width) {
+    detail::LaneCost cost;
+    for (Index l = 0; l < depth; ++l) cost.add_layer<T>(width(l), width(l + 1));
+    return cost.lanes();
+  }
+  /// The orientation of a batch.
+  detail::Lanes lanes() const {
+    return lanes_of(self().depth(), [&](Index l) { return self().width(l); });
+  }
+  /// The same for sizes that the type fixes.
+  static constexpr detail::Lanes fixed_lanes() {
+    return lanes_of(Index(Derived::fixed_widths.size()) - 1,
+                    [](Index l) { return Derived::fixed_widths[std::size_t(l)]; });
+  }
+
   /// Calls f with the orientation as a constant: only the one that can occur is compiled where all sizes are fixed.
   template <class F>
   decltype(auto) with_lanes(F&& f) const {
     if constexpr (Derived::fixed_sizes) {
-      return f(LanesConstant<Derived::fixed_lanes>{});
-    } else if (self().lanes() == detail::Lanes::units) {
+      return f(LanesConstant<fixed_lanes()>{});
+    } else if (lanes() == detail::Lanes::units) {
       return f(LanesConstant<detail::Lanes::units>{});
     } else {
       return f(LanesConstant<detail::Lanes::samples>{});
@@ -289,7 +313,7 @@ class Stack {
     const auto input = detail::as_input<T>(x);
     const auto targets = detail::as_targets<T, L>(function, y);
     detail::uses_logits(function, loss, self().output_activation());
-    detail::check_samples(function, loss, input, targets, self().n_x(), self().n_y());
+    detail::check_samples(function, loss, input, targets, n_x(), n_y());
     if (gradient && gradient->size() != parameter_count()) {
       detail::raise_expected<ShapeError>(function, "gradient", detail::shape_text(parameter_count(), 1),
                                          detail::shape_text(gradient->size(), 1));
@@ -309,20 +333,22 @@ class Stack {
                                                                   layer.weights().data(), layer.bias().data(), scratch};
   }
 
+  Index widest_layer() const {
+    Index widest = 0;
+    for (Index l = 1; l <= self().depth(); ++l) widest = std::max(widest, self().width(l));
+    return widest;
+  }
+
   /// Numbers per sample that a pass keeps, for the choice of the tile.
   Index values_per_sample(bool backward) const {
-    Index sum = self().n_x();
-    Index widest = self().n_x();
-    self().for_each_layer([&](const auto& layer, Index) {
-      sum += layer.n_out();
-      widest = std::max(widest, layer.n_out());
-    });
-    return backward ? sum + 2 * widest : sum;
+    Index sum = n_x();
+    for (Index l = 1; l <= self().depth(); ++l) sum += self().width(l);
+    return backward ? sum + 2 * widest_layer() : sum;
   }
 
   /// Lays out the workspace for tiles of t samples, and prepares the weights for the way back.
-  template <detail::Lanes L>
-  void prepare(Workspace& workspace, Index t, Index target_rows, bool backward, bool input_derivative) const {
+  void prepare(detail::Lanes lanes, Workspace& workspace, Index t, Index target_rows, bool backward,
+               bool input_derivative) const {
     // Every part starts on a cache line, which also keeps equal columns of neighbours out of the same cache set.
     constexpr Index line = std::max<Index>(64 / Index(sizeof(T)), 1);
     Index total = 0;
@@ -331,31 +357,43 @@ class Stack {
       total += (count + line - 1) / line * line + line;
       return offset;
     };
-    Index widest = self().n_x();
-    workspace.slots_.resize(static_cast<std::size_t>(self().depth()));
-    workspace.input_ = reserve(detail::TileLayout<T, L>{self().n_x(), t}.size());
-    workspace.targets_ = reserve(detail::TileLayout<T, L>{target_rows, t}.size());
-    self().for_each_layer([&](const auto& layer, Index l) {
+    const auto tile_size = [&](Index units) {
+      if (lanes == detail::Lanes::samples) return detail::TileLayout<T, detail::Lanes::samples>{units, t}.size();
+      return detail::TileLayout<T, detail::Lanes::units>{units, t}.size();
+    };
+    const bool units = lanes == detail::Lanes::units;
+    const Index depth = self().depth();
+    workspace.slots_.resize(static_cast<std::size_t>(depth));
+    workspace.input_ = reserve(tile_size(n_x()));
+    workspace.targets_ = reserve(tile_size(target_rows));
+    for (Index l = 0; l < depth; ++l) {
       auto& slot = workspace.slots_[static_cast<std::size_t>(l)];
-      const Index size = detail::TileLayout<T, L>{layer.n_out(), t}.size();
+      const Index size = tile_size(self().width(l + 1));
       slot.a = reserve(size);
       // g may overwrite z with a unless z is needed afterwards: by g' or, in the last layer, by a loss from logits.
-      slot.z = l + 1 == self().depth() || detail::keeps_z<T>(layer.activation()) ? reserve(size) : slot.a;
-      if (backward) slot.scratch = reserve(kernel<L>(layer, nullptr).scratch_size(l > 0 || input_derivative));
-      widest = std::max(widest, layer.n_out());
-    });
+      slot.z = l + 1 == depth || self().keeps_z(l + 1) ? reserve(size) : slot.a;
+      if (backward && units) {
+        const bool input_gradient = l > 0 || input_derivative;
+        slot.scratch = reserve(detail::scratch_size<T>(self().width(l), self().width(l + 1), input_gradient));
+      }
+    }
     if (backward) {
-      for (Index& delta : workspace.delta_) delta = reserve(detail::TileLayout<T, L>{widest, t}.size());
+      const Index widest = input_derivative ? std::max(n_x(), widest_layer()) : widest_layer();
+      for (Index& delta : workspace.delta_) delta = reserve(tile_size(widest));
     }
     if (workspace.memory_.size() < static_cast<std::size_t>(total)) {
       workspace.memory_ = detail::AlignedVector<T>();  // frees before it allocates
       workspace.memory_.resize(static_cast<std::size_t>(total));
     }
     if (workspace.labels_.size() < static_cast<std::size_t>(t)) workspace.labels_.resize(static_cast<std::size_t>(t));
-    if (!backward) return;
-    self().for_each_layer([&](const auto& layer, Index l) {
-      if (l > 0 || input_derivative) kernel<L>(layer, scratch(workspace, l)).pack();
-    });
+    if (!backward || !units) return;
+    const T* weights = self().parameters().data();
+    for (Index l = 0; l < depth; ++l) {
+      const Index n_in = self().width(l);
+      const Index n_out = self().width(l + 1);
+      if (l > 0 || input_derivative) detail::pack_weights(n_in, n_out, weights, scratch(workspace, l));
+      weights += (n_in + 1) * n_out;
+    }
   }
 
   static T* scratch(Workspace& workspace, Index l) {
@@ -378,50 +416,54 @@ class Stack {
   template <detail::Lanes L>
   void predict_tiles(const detail::Samples<T, T>& samples, Eigen::Ref<Matrix<T>> a, Workspace& workspace) const {
     const Index tile = detail::tile_samples<T>(values_per_sample(false), samples.count);
-    prepare<L>(workspace, tile, 0, false, false);
+    prepare(L, workspace, tile, 0, false, false);
     const T* output = workspace.at(workspace.slots_.back().a);
     for (Index first = 0; first < samples.count; first += tile) {
       const Index t = std::min(tile, samples.count - first);
       forward_tile<L>(detail::input_tile<L>(samples, first, t, workspace.at(workspace.input_)), t, workspace);
-      a.middleCols(first, t) = detail::TileLayout<T, L>{self().n_y(), t}.view(output).matrix();
+      detail::store_tile(detail::TileLayout<T, L>{n_y(), t}, output, a.data() + first * a.outerStride(),
+                         a.outerStride());
     }
   }
 
-  /// Whether the samples lie along the lanes and the sizes are in the type, and so small that a packet of samples goes
-  /// through all layers in registers or next to them.
+  /// Whether all sizes are in the type, and so small that a sample goes through all layers in registers or next to
+  /// them.
   static constexpr bool fits_registers() {
     if constexpr (Derived::fixed_sizes) {
-      return Derived::fixed_lanes == detail::Lanes::samples &&
-             std::all_of(Derived::fixed_widths.begin(), Derived::fixed_widths.end(),
+      return std::all_of(Derived::fixed_widths.begin(), Derived::fixed_widths.end(),
                          [](Index n) { return n <= detail::narrow_size; });
     } else {
       return false;
     }
   }
 
-  /// At most a packet of samples, in a tile whose size the compiler knows: one piece of code, and no workspace.
-  void predict_packet(const detail::Samples<T, T>& samples, Eigen::Ref<Matrix<T>>& a) const {
-    constexpr Index p = detail::packet_size<T>;
-    constexpr Index widest = *std::max_element(Derived::fixed_widths.begin(), Derived::fixed_widths.end());
-    alignas(64) T in[widest * p];
-    alignas(64) T out[widest * p];
-    // Not by load_tile, which knows neither size: 44 ns a sample of 2-4-1 instead of 34.
-    for (Index i = 0; i < Derived::fixed_widths[0]; ++i) {
-      const T* x = samples.x + i;
-      std::fill_n(in + i * p, p, x[(samples.count - 1) * samples.x_stride]);
-      for (Index j = 0; j + 1 < samples.count; ++j) in[i * p + j] = x[j * samples.x_stride];
+  /// A single sample, which has no neighbours to share lanes with: its units lie along them, whatever the rule says of
+  /// batches. Two columns in turn are all the memory it needs.
+  template <detail::Lanes L>
+  void predict_sample(const T* x, T* a, Workspace& workspace) const {
+    if constexpr (fits_registers()) {
+      constexpr Index widest = *std::max_element(Derived::fixed_widths.begin(), Derived::fixed_widths.end());
+      constexpr Index stride = detail::round_up_to_packets<T>(widest);
+      alignas(64) T columns[2 * stride];
+      predict_sample<L>(x, a, columns, stride);
+    } else {
+      const Index stride = detail::round_up_to_packets<T>(widest_layer());
+      if (workspace.memory_.size() < static_cast<std::size_t>(2 * stride)) {
+        workspace.memory_.resize(static_cast<std::size_t>(2 * stride));
+      }
+      predict_sample<L>(x, a, workspace.at(0), stride);
     }
-    self().for_each_layer([&](const auto& layer, Index) {
-      using View = std::remove_cvref_t<decltype(layer)>;
-      constexpr detail::TileLayout<T, detail::Lanes::samples> layout{View::outputs, p};
-      detail::multiply_tile<View::inputs>(detail::Start::columns, View::inputs, in, p, layer.weights().data(),
-                                          View::outputs, 1, layer.bias().data(), out, p, std::index_sequence<0>{},
-                                          std::make_index_sequence<View::outputs>{});
-      detail::activate<detail::Lanes::samples>(layer.activation(), layout, out, in);
+  }
+  template <detail::Lanes L>
+  EIGEN_ALWAYS_INLINE void predict_sample(const T* x, T* a, T* columns, Index stride) const {
+    self().for_each_layer([&](const auto& layer, Index l) {
+      T* const z = columns + l % 2 * stride;
+      const detail::TileLayout<T, detail::Lanes::units> layout{layer.n_out(), 1};
+      kernel<L>(layer, nullptr).forward_sample(x, z);
+      detail::activate(layer.activation(), layout, z, z);
+      x = z;
     });
-    for (Index j = 0; j < samples.count; ++j) {
-      for (Index i = 0; i < Derived::fixed_widths.back(); ++i) a(i, j) = in[i * p + j];
-    }
+    std::copy_n(x, n_y(), a);
   }
 
   template <class Target, class LossType>
@@ -440,7 +482,7 @@ class Stack {
     const bool logits = detail::uses_logits("loss", loss, self().output_activation());
     const bool backward = gradient != nullptr;
     const Index tile = detail::tile_samples<T>(values_per_sample(backward), samples.count);
-    prepare<L>(workspace, tile, samples.n_y, backward, dX != nullptr);
+    prepare(L, workspace, tile, samples.n_y, backward, dX != nullptr);
     Sum sum(0);
     for (Index first = 0; first < samples.count; first += tile) {
       const Index t = std::min(tile, samples.count - first);
@@ -448,20 +490,14 @@ class Stack {
       forward_tile<L>(input, t, workspace);
 
       const auto targets = detail::target_tile<L>(samples, first, t, workspace.template targets<Target>());
-      const detail::TileLayout<T, L> output{self().n_y(), t};
+      const detail::TileLayout<T, L> output{n_y(), t};
       const auto& last = workspace.slots_.back();
-      const auto a = output.view(static_cast<const T*>(workspace.at(last.a)));
-      const auto z = output.view(static_cast<const T*>(workspace.at(last.z)));
-      sum += Sum(loss.value(logits ? z : a, targets));
+      const T* const a = workspace.at(last.a);
+      sum += Sum(detail::tile_loss(loss, output, logits ? workspace.at(last.z) : a, targets));
       if (!backward) continue;
 
-      T* d = workspace.at(workspace.delta_[0]);
-      if constexpr (L == detail::Lanes::samples) {
-        if (t != output.stride()) output.flat(d).setZero();  // padded samples contribute nothing
-      }
-      auto derivative = output.view(d);
-      loss.gradient(a, targets, derivative);
-      derivative *= scale;
+      T* const d = workspace.at(workspace.delta_[0]);
+      detail::tile_loss_gradient(loss, output, scale, a, targets, d);
       if (!logits) {
         detail::activate_backward(self().output_activation(), output, workspace.at(last.z), workspace.at(last.a), d);
       }
@@ -491,7 +527,7 @@ class Stack {
       if (l == 0 && !dX) return;
       products.input_gradient(t, d, previous_d);
       if (l == 0) {
-        Eigen::Map<Matrix<T>>(dX, in.units, t) = in.view(previous_d).matrix();
+        detail::store_tile(in, previous_d, dX, in.units);
       } else if constexpr (!std::is_same_v<decltype(below), const std::nullptr_t*>) {
         const auto& slot = workspace.slots_[static_cast<std::size_t>(l - 1)];
         detail::activate_backward(below->activation(), in, workspace.at(slot.z), workspace.at(slot.a), previous_d);

@@ -14,9 +14,11 @@
 ///                      Takes the user's X as it lies; fills the lanes if the layers are wide enough.
 ///
 /// **The rule**: units lie along the lanes if rounding every layer's outputs up to whole packets costs at most a
-/// quarter more multiplications; otherwise samples do. Either way a sample is a column to everything above this header:
-/// only the storage order differs. A short last tile is padded to whole packets, never reallocated.
+/// quarter more multiplications; otherwise samples do. (A single sample, which has no neighbours, is predicted with its
+/// units along the lanes.) Either way a sample is a column to everything above this header: only the storage order
+/// differs. A short last tile is padded to whole packets, never reallocated.
 
+#include "shallow/packet_math.hpp"
 #include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
 
@@ -28,13 +30,6 @@
 namespace shallow::detail {
 
 enum class Lanes { samples, units };
-
-template <class T>
-using Packet = typename Eigen::internal::packet_traits<T>::type;
-
-/// Lanes of a packet: 1 for a number type that Eigen does not vectorise, so that every kernel serves it as well.
-template <class T>
-inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<T>>::size;
 
 template <class T>
 constexpr Index round_up_to_packets(Index n) {
@@ -61,8 +56,11 @@ struct TileLayout {
   Index units;
   Index samples;
 
-  Index stride() const { return round_up_to_packets<T>(L == Lanes::samples ? samples : units); }
-  Index size() const { return stride() * (L == Lanes::samples ? units : samples); }
+  /// It is so many lines of so many neighbours, a stride apart.
+  Index lines() const { return L == Lanes::samples ? units : samples; }
+  Index length() const { return L == Lanes::samples ? samples : units; }
+  Index stride() const { return round_up_to_packets<T>(length()); }
+  Index size() const { return stride() * lines(); }
   Index unit_stride() const { return L == Lanes::samples ? stride() : 1; }
   Index sample_stride() const { return L == Lanes::samples ? 1 : stride(); }
 
@@ -167,6 +165,15 @@ void load_tile(const Element* from, Index stride, Column&& column, Index n, Inde
   }
 }
 
+/// Copies an (n x t) matrix of a tile to a user's, column after column in memory.
+template <Lanes L, class T>
+void store_tile(TileLayout<T, L> layout, const T* tile, T* to, Index to_stride) {
+  for (Index j = 0; j < layout.samples; ++j) {
+    const T* const from = tile + j * layout.sample_stride();
+    for (Index i = 0; i < layout.units; ++i) to[i + j * to_stride] = from[i * layout.unit_stride()];
+  }
+}
+
 /// Whether the copies that a pass made of these samples still stand, the tile being all of them.
 template <class T, class Target>
 bool still_loaded(const Samples<T, Target>& samples, Index t) {
@@ -193,16 +200,29 @@ Operand<T> input_tile(const Samples<T, Target>& samples, Index first, Index t, T
   return {tile, layout.unit_stride(), layout.sample_stride()};
 }
 
-/// Y of a tile, as a view in the tile's storage order: in place where possible, else a copy in
-/// `tile`: a TileLayout for targets, one plain row for class labels.
+/// Y of a tile, in the tile's storage order.
+template <Lanes L, class Target>
+struct TargetTile {
+  const Target* data;
+  Index rows;
+  Index samples;
+  Index stride;
+
+  auto view() const {
+    constexpr int order = L == Lanes::samples ? Eigen::RowMajor : Eigen::ColMajor;
+    using Array = Eigen::Array<Target, Dynamic, Dynamic, order>;
+    return Eigen::Map<const Array, Eigen::Unaligned, Eigen::OuterStride<>>(data, rows, samples,
+                                                                           Eigen::OuterStride<>(stride));
+  }
+};
+
+/// Y of a tile: in place where possible, else a copy in `tile`: a TileLayout for targets, one plain row for class
+/// labels.
 template <Lanes L, class T, class Target>
-auto target_tile(const Samples<T, Target>& samples, Index first, Index t, Target* tile) {
-  constexpr int order = L == Lanes::samples ? Eigen::RowMajor : Eigen::ColMajor;
-  using View = Eigen::Map<const Eigen::Array<Target, Dynamic, Dynamic, order>, Eigen::Unaligned, Eigen::OuterStride<>>;
+TargetTile<L, Target> target_tile(const Samples<T, Target>& samples, Index first, Index t, Target* tile) {
   const bool in_place = !samples.order && (L == Lanes::units || (samples.n_y == 1 && samples.y_stride == 1));
   if (in_place) {
-    return View(samples.y + first * samples.y_stride, samples.n_y, t,
-                Eigen::OuterStride<>(L == Lanes::units ? samples.y_stride : t));
+    return {samples.y + first * samples.y_stride, samples.n_y, t, L == Lanes::units ? samples.y_stride : t};
   }
   const Index stride = std::is_same_v<Target, T> ? TileLayout<T, L>{samples.n_y, t}.stride()
                        : L == Lanes::units       ? 1
@@ -211,7 +231,7 @@ auto target_tile(const Samples<T, Target>& samples, Index first, Index t, Target
     load_tile<L>(
         samples.y, samples.y_stride, [&](Index j) { return samples.column(first + j); }, samples.n_y, t, tile, stride);
   }
-  return View(tile, samples.n_y, t, Eigen::OuterStride<>(stride));
+  return {tile, samples.n_y, t, stride};
 }
 
 }  // namespace shallow::detail
