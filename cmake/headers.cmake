@@ -30,12 +30,19 @@ set(SHALLOW_CORE_HEADERS
     fit.hpp
     gradient_check.hpp
     metrics.hpp
+    preprocessing.hpp
     datasets.hpp)
 
+# Readers and writers that need the standard library alone: they belong to the core's target, not to the umbrella.
+set(SHALLOW_IO_HEADERS io/file.hpp io/npy.hpp io/csv.hpp)
+
 # Components, each with a dependency of its own.
+set(SHALLOW_COMPONENTS idx safetensors)
 set(SHALLOW_IDX_HEADERS io/idx.hpp)
+set(SHALLOW_SAFETENSORS_HEADERS io/safetensors.hpp)
 
 # The umbrella: includes, direct or by way of others, of the whole core and nothing else.
 set(SHALLOW_UMBRELLA_HEADER shallow.hpp)
 
-set(SHALLOW_HEADERS_IN_ORDER ${SHALLOW_CORE_HEADERS} ${SHALLOW_IDX_HEADERS} ${SHALLOW_UMBRELLA_HEADER})
+set(SHALLOW_HEADERS_IN_ORDER ${SHALLOW_CORE_HEADERS} ${SHALLOW_IO_HEADERS} ${SHALLOW_IDX_HEADERS}
+                             ${SHALLOW_SAFETENSORS_HEADERS} ${SHALLOW_UMBRELLA_HEADER})

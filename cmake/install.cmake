@@ -7,8 +7,11 @@ set(shallow_config_dir "${CMAKE_INSTALL_DATADIR}/cmake/shallow")
 
 install(TARGETS shallow EXPORT shallow-targets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT shallow-targets NAMESPACE shallow:: DESTINATION "${shallow_config_dir}")
-install(TARGETS shallow_idx EXPORT shallow-idx-targets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-install(EXPORT shallow-idx-targets NAMESPACE shallow:: DESTINATION "${shallow_config_dir}")
+foreach(component IN LISTS SHALLOW_COMPONENTS)
+  install(TARGETS shallow_${component} EXPORT shallow-${component}-targets
+          FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+  install(EXPORT shallow-${component}-targets NAMESPACE shallow:: DESTINATION "${shallow_config_dir}")
+endforeach()
 
 configure_package_config_file(cmake/shallow-config.cmake.in "${PROJECT_BINARY_DIR}/shallow-config.cmake"
                               INSTALL_DESTINATION "${shallow_config_dir}")

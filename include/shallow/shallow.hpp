@@ -17,6 +17,7 @@
 #include "shallow/metrics.hpp"
 #include "shallow/network.hpp"
 #include "shallow/optimizer.hpp"
+#include "shallow/preprocessing.hpp"
 #include "shallow/random.hpp"
 #include "shallow/softmax.hpp"
 #include "shallow/trainable.hpp"

@@ -3,6 +3,9 @@
 #ifdef USE_IDX
 #include <shallow/io/idx.hpp>
 #endif
+#ifdef USE_SAFETENSORS
+#include <shallow/io/safetensors.hpp>
+#endif
 
 #include <iostream>
 
@@ -10,6 +13,13 @@ int main() {
 #ifdef USE_IDX
   try {
     shallow::io::read_idx_labels("no-such-file");
+    return 1;
+  } catch (const shallow::FileError&) {
+  }
+#endif
+#ifdef USE_SAFETENSORS
+  try {
+    shallow::io::load_info("no-such-file");
     return 1;
   } catch (const shallow::FileError&) {
   }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // Everything included in two translation units: a function that is neither a template nor inline would be there twice.
+#include "shallow/io/csv.hpp"
+#include "shallow/io/npy.hpp"
 #include "shallow/shallow.hpp"
-
 #if __has_include(<zlib.h>)
 #include "shallow/io/idx.hpp"
+#endif
+#if __has_include(<nlohmann/json.hpp>)
+#include "shallow/io/safetensors.hpp"
 #endif
 
 shallow::Index columns_seen_by_other(const shallow::Matrix<double>& X);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include "shallow/io/csv.hpp"
+#include "shallow/io/npy.hpp"
 #include "shallow/shallow.hpp"
-
 #if __has_include(<zlib.h>)
 #include "shallow/io/idx.hpp"
+#endif
+#if __has_include(<nlohmann/json.hpp>)
+#include "shallow/io/safetensors.hpp"
 #endif
 
 shallow::Index columns_seen_by_other(const shallow::Matrix<double>& X);

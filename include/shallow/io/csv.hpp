@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Reader and writer of CSV files of numbers (RFC 4180): a line is a sample and becomes a column of the matrix.
+///
+/// Fields are separated by commas or what the options say, and may stand in double quotes, in which a quote is doubled
+/// and a line may end. Lines end in LF, CR LF or CR; a UTF-8 byte order mark is skipped. Numbers are read and written
+/// with a point whatever the locale, and written with as many digits as bring back the same number.
+///
+/// Memory: the file and the matrix, and for every line its start.
+
+#include "shallow/error.hpp"
+#include "shallow/io/file.hpp"
+#include "shallow/types.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace shallow::io {
+
+/// How a CSV file is written down.
+struct CsvOptions {
+  char separator = ',';         ///< between fields; no quote, no end of a line
+  bool header = true;           ///< whether the first line has the names of the columns
+  bool missing_as_nan = false;  ///< an empty field, NA, NaN or null becomes NaN instead of an error
+};
+
+/// The content of a CSV file.
+template <std::floating_point T>
+struct CsvTable {
+  std::vector<std::string> names;  ///< of the fields, from the header; empty without one
+  Matrix<T> values;                ///< (fields x lines): a line of the file is a column
+};
+
+}  // namespace shallow::io
+
+namespace shallow::detail {
+
+/// Goes through a CSV text field by field.
+class CsvReader {
+ public:
+  CsvReader(std::string_view function, std::string path, std::string_view text, char separator)
+      : function_(function), path_(std::move(path)), text_(text), separator_(separator) {
+    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+  }
+
+  bool at_end() const { return at_ == text_.size(); }
+  /// The line of the file, counted from 1, in which the field read last begins.
+  std::int64_t line() const { return field_line_; }
+
+  /// The next field; `last` becomes true if its line ends after it.
+  std::string_view field(bool& last) {
+    field_line_ = line_;
+    std::string_view content;
+    if (at_ < text_.size() && text_[at_] == '"') {
+      content = quoted();
+    } else {
+      const std::size_t start = at_;
+      while (at_ < text_.size() && !ends_field(text_[at_])) ++at_;
+      content = text_.substr(start, at_ - start);
+    }
+    last = at_ == text_.size() || text_[at_] != separator_;
+    if (last) {
+      end_line();
+    } else {
+      ++at_;
+    }
+    return content;
+  }
+
+  [[noreturn]] void fail(std::int64_t line, std::string_view expected, std::string_view given) const {
+    raise_expected<FileError>(function_, path_, std::string(expected).append(numbered(" in line ", line)), given);
+  }
+
+ private:
+  bool ends_field(char c) const { return c == separator_ || c == '\n' || c == '\r'; }
+
+  std::string_view quoted() {
+    unquoted_.clear();
+    ++at_;
+    while (true) {
+      if (at_ == text_.size()) fail(field_line_, "a quoted field that ends", "the end of the file");
+      const char c = text_[at_++];
+      if (c == '"') {
+        if (at_ == text_.size() || text_[at_] != '"') break;
+        ++at_;
+      } else if (c == '\n' || (c == '\r' && (at_ == text_.size() || text_[at_] != '\n'))) {
+        ++line_;
+      }
+      unquoted_.push_back(c);
+    }
+    if (at_ < text_.size() && !ends_field(text_[at_])) {
+      fail(field_line_, "a separator or the end of the line after a quoted field", "something else");
+    }
+    return unquoted_;
+  }
+  void end_line() {
+    if (at_ == text_.size()) return;
+    const bool carriage_return = text_[at_++] == '\r';
+    if (carriage_return && at_ < text_.size() && text_[at_] == '\n') ++at_;
+    ++line_;
+  }
+
+  std::string_view function_;
+  std::string path_;
+  std::string_view text_;
+  char separator_;
+  std::size_t at_ = 0;
+  std::int64_t line_ = 1;
+  std::int64_t field_line_ = 1;
+  std::string unquoted_;
+};
+
+}  // namespace shallow::detail
+
+namespace shallow::io {
+
+/// The numbers in the CSV file at `path`: line j of the file becomes column j of `values`, a sample.
+///
+///     const auto table = io::read_csv<float>("houses.csv");
+///     const auto X = table.values.topRows(7), Y = table.values.bottomRows(1);
+///
+/// \throws FileError (path): expected a CSV file; expected a number in line l, column c (name), given what stands there
+///         (or nothing: a missing value); expected as many fields in line l as in the first; at least one line
+/// \throws ValueError separator: expected no quote and no end of a line
+template <std::floating_point T = double>
+CsvTable<T> read_csv(const std::filesystem::path& path, const CsvOptions& options = {}) {
+  if (options.separator == '"' || options.separator == '\n' || options.separator == '\r') {
+    detail::raise_expected<ValueError>("read_csv", "separator", "no quote and no end of a line", "one of these");
+  }
+  const std::string text =
+      detail::read_file("read_csv", path, "a CSV file", static_cast<std::uintmax_t>(std::numeric_limits<Index>::max()));
+  detail::CsvReader reader("read_csv", path.string(), text, options.separator);
+  CsvTable<T> table;
+  std::size_t fields = 0;
+  if (options.header && !reader.at_end()) {
+    for (bool last = false; !last;) table.names.emplace_back(reader.field(last));
+    fields = table.names.size();
+  }
+
+  std::vector<T> values;
+  Index lines = 0;
+  while (!reader.at_end()) {
+    std::size_t count = 0;
+    for (bool last = false; !last;) {
+      const std::string_view raw = reader.field(last);
+      ++count;
+      if (fields != 0 && count > fields) {
+        reader.fail(reader.line(), std::to_string(fields) + " fields", "more");
+      }
+      const std::size_t first = raw.find_first_not_of(" \t");
+      const std::string_view word = first == std::string_view::npos
+                                        ? raw.substr(raw.size())
+                                        : raw.substr(first, raw.find_last_not_of(" \t") - first + 1);
+      const bool missing = word.empty() || word == "NA" || word == "NaN" || word == "nan" || word == "null";
+      T number = std::numeric_limits<T>::quiet_NaN();
+      if (!(missing && options.missing_as_nan) && (!detail::parse_number(word, number) || !std::isfinite(number))) {
+        std::string where = detail::numbered("a number in column ", count);
+        if (count <= table.names.size()) where.append(" (").append(table.names[count - 1].substr(0, 60)).append(")");
+        reader.fail(reader.line(), where,
+                    missing ? "nothing (a missing value)" : "'" + std::string(word.substr(0, 60)) + "'");
+      }
+      values.push_back(number);
+    }
+    if (fields == 0) fields = count;
+    if (count != fields) {
+      reader.fail(reader.line(), std::to_string(fields) + " fields", std::to_string(count));
+    }
+    ++lines;
+  }
+  if (lines == 0) {
+    detail::raise_expected<FileError>("read_csv", path.string(), "at least one line of numbers", "none");
+  }
+  table.values = Eigen::Map<const Matrix<T>>(values.data(), static_cast<Index>(fields), lines);
+  return table;
+}
+
+/// Writes a matrix (any Eigen expression of floats or doubles) as a CSV file, column j becoming line j, with a header
+/// if there are names. Atomic: a crash leaves the old file or the new one. NaN is written as an empty field. \throws
+/// FileError (path): expected a file that can be written, given the system's reason \throws ShapeError names: expected
+/// none, or one for every row \throws ValueError values: expected numbers that are finite or NaN
+template <class Derived>
+  requires std::floating_point<typename Derived::Scalar>
+void write_csv(const std::filesystem::path& path, const Eigen::DenseBase<Derived>& matrix,
+               const std::vector<std::string>& names = {}, char separator = ',') {
+  using T = typename Derived::Scalar;
+  const Eigen::Array<T, Dynamic, Dynamic> values = matrix.derived().array();
+  if (!names.empty() && static_cast<Index>(names.size()) != values.rows()) {
+    detail::raise_expected<ShapeError>("write_csv", "names",
+                                       "none or " + std::to_string(values.rows()) + ", one for every row",
+                                       std::to_string(names.size()));
+  }
+  std::string text;
+  for (const std::string& name : names) {
+    if (&name != &names.front()) text.push_back(separator);
+    const bool plain = name.find_first_of(std::string("\"\r\n") + separator) == std::string::npos;
+    if (!plain) text.push_back('"');
+    for (const char c : name) text.append(c == '"' ? 2 : 1, c);
+    if (!plain) text.push_back('"');
+  }
+  if (!names.empty()) text.push_back('\n');
+  for (Index j = 0; j < values.cols(); ++j) {
+    for (Index i = 0; i < values.rows(); ++i) {
+      if (i > 0) text.push_back(separator);
+      const T value = values(i, j);
+      if (std::isinf(value)) {
+        detail::raise_expected<ValueError>("write_csv", "values", "numbers that are finite or NaN", "infinity");
+      }
+      if (std::isnan(value)) continue;
+      char digits[64];
+      const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+      text.append(digits, end);
+    }
+    text.push_back('\n');
+  }
+  detail::write_file("write_csv", path, {text});
+}
+
+}  // namespace shallow::io

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What the readers and writers of formats share: whole files, read with a limit, written so that a crash leaves the
+/// old one or the new one; numbers as text, whatever the locale.
+
+#include "shallow/error.hpp"
+#include "shallow/types.hpp"
+
+#include <atomic>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <locale>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#if __has_include(<unistd.h>)
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#else
+#include <fstream>
+#endif
+
+namespace shallow::detail {
+
+/// What the system says about `code`.
+inline std::string system_reason(int code) { return std::generic_category().message(code); }
+
+/// A file that is to be read: exists, is a regular file, and has this size.
+/// \throws FileError (path): expected `what`, given why not
+inline std::uintmax_t checked_file_size(std::string_view function, const std::filesystem::path& path,
+                                        std::string_view what) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  const auto fail = [&](std::string_view given) { raise_expected<FileError>(function, path.string(), what, given); };
+  if (!std::filesystem::exists(status)) {
+    fail(error && error != std::errc::no_such_file_or_directory ? error.message() : "no file of this name");
+  }
+  if (std::filesystem::is_directory(status)) fail("a directory");
+  if (!std::filesystem::is_regular_file(status)) fail("something that is no regular file");
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) fail(error.message());
+  return size;
+}
+
+/// The bytes of a file, no more than its size was when it was opened.
+/// \throws FileError (path): expected `what`, given why not; expected at most `most` bytes
+inline std::string read_file(std::string_view function, const std::filesystem::path& path, std::string_view what,
+                             std::uintmax_t most) {
+  const std::uintmax_t size = checked_file_size(function, path, what);
+  const auto fail = [&](std::string_view expected, std::string_view given) {
+    raise_expected<FileError>(function, path.string(), expected, given);
+  };
+  if (size > most) fail(numbered("at most ", most) + " bytes", std::to_string(size));
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  errno = 0;
+  const std::unique_ptr<std::FILE, Close> file(std::fopen(path.string().c_str(), "rb"));
+  if (!file) fail("a readable file", system_reason(errno));
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  const std::size_t count = std::fread(bytes.data(), 1, bytes.size(), file.get());
+  if (std::ferror(file.get()) != 0) fail("a readable file", system_reason(errno));
+  if (count != bytes.size()) fail(numbered("", size) + " bytes", std::to_string(count) + " (the file has shrunk)");
+  return bytes;
+}
+
+/// Writes a file so that at every moment the old one or the new one stands under `path`: the parts go to a new file
+/// beside it, which is flushed to the disk and then renamed.
+/// \throws FileError (path): expected a file that can be written, given the system's reason
+inline void write_file(std::string_view function, const std::filesystem::path& path,
+                       const std::vector<std::string_view>& parts) {
+  const auto fail = [&](std::string_view given) {
+    raise_expected<FileError>(function, path.string(), "a file that can be written", given);
+  };
+#if __has_include(<unistd.h>)
+  const std::string name = path.string();
+  // A name of its own for each writer: process, and a count within it. A file that a crash left is not in the way.
+  static std::atomic<unsigned> writers{0};
+  std::string beside;
+  int file = -1;
+  for (int attempt = 0; attempt < 100 && file < 0; ++attempt) {
+    beside = name;
+    beside.append(numbered(".", ::getpid())).append(numbered("-", writers++)).append(".new");
+    file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file < 0 && errno != EEXIST) break;
+  }
+  if (file < 0) fail(system_reason(errno));
+  const auto give_up = [&](int code) {
+    ::close(file);
+    ::unlink(beside.c_str());
+    fail(system_reason(code));
+  };
+  // With the rights of the file that it replaces.
+  struct stat old {};
+  if (::stat(name.c_str(), &old) == 0 && ::fchmod(file, old.st_mode & 0777U) != 0) give_up(errno);
+  for (std::string_view part : parts) {
+    while (!part.empty()) {
+      const ::ssize_t written = ::write(file, part.data(), part.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) give_up(written < 0 ? errno : EIO);
+      part.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  if (::fsync(file) != 0) give_up(errno);
+  if (::close(file) != 0) {
+    const int code = errno;
+    ::unlink(beside.c_str());
+    fail(system_reason(code));
+  }
+  if (::rename(beside.c_str(), name.c_str()) != 0) {
+    const int code = errno;
+    ::unlink(beside.c_str());
+    fail(system_reason(code));
+  }
+  // The folder, too, or a loss of power may still undo the renaming.
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+#else
+  std::filesystem::path beside = path;
+  beside += ".new";
+  {
+    std::ofstream file(beside, std::ios::binary | std::ios::trunc);
+    for (const std::string_view part : parts) file.write(part.data(), static_cast<std::streamsize>(part.size()));
+    file.flush();
+    if (!file) fail("an error while writing beside it");
+  }
+  std::error_code error;
+  std::filesystem::rename(beside, path, error);
+  if (error) fail(error.message());
+#endif
+}
+
+/// A number written with a point, in full; false if the text is something else.
+template <std::floating_point T>
+bool parse_number(std::string_view text, T& number) {
+  if (text.size() > 1 && text.front() == '+' && text[1] != '-' && text[1] != '+') text.remove_prefix(1);
+#if defined(__cpp_lib_to_chars) && __cpp_lib_to_chars >= 201611L
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc::result_out_of_range && end == text.data() + text.size()) {
+    // Too small is 0 for all purposes; too large is no number that could be worked with.
+    const std::size_t exponent = text.find_first_of("eE");
+    const bool tiny = exponent != std::string_view::npos ? text.substr(exponent + 1).starts_with('-')
+                                                         : text.substr(text.starts_with('-') ? 1 : 0).starts_with("0.");
+    if (tiny) number = text.starts_with('-') ? T(-0.0) : T(0);
+    return tiny;
+  }
+  return error == std::errc() && end == text.data() + text.size();
+#else
+  if (text.empty() || std::isspace(static_cast<unsigned char>(text.front())) != 0) return false;
+  std::istringstream stream{std::string(text)};
+  stream.imbue(std::locale::classic());
+  stream >> number;
+  return !stream.fail() && stream.peek() == std::istringstream::traits_type::eof();
+#endif
+}
+
+}  // namespace shallow::detail

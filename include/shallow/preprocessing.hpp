@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Features on a common scale: StandardScaler, and a model that carries one.
+///
+/// Gradient descent takes one step length for all weights, so features should be of one size, about [-1, 1]: pixels of
+/// 0 to 255 or prices in thousands make it diverge or crawl.
+
+#include "shallow/error.hpp"
+#include "shallow/loss.hpp"
+#include "shallow/trainable.hpp"
+#include "shallow/types.hpp"
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace shallow {
+
+/// x' = (x - mean) / scale, feature by feature, with the means and standard deviations of the samples it was fitted to:
+///
+///     mean_i = 1/m sum_j x_ij        scale_i = sqrt(1/m sum_j (x_ij - mean_i)^2)
+///
+/// Computed in double or, if T is longer, in T, the deviations from the mean that was found first. A feature that is
+/// constant, to within the rounding of its sum, has scale 1: there is nothing to divide by. (scikit-learn's
+/// StandardScaler does the same.)
+///
+/// A regular value: == compares all means and scales.
+template <shallow::Scalar T>
+class StandardScaler {
+ public:
+  using Scalar = T;
+
+  /// Fitted to X (n_x x m).
+  /// \throws ShapeError X: expected at least one sample (column); X: expected at least one feature (row)
+  /// \throws ValueError X: expected finite numbers
+  template <class X>
+  explicit StandardScaler(const Eigen::DenseBase<X>& x) {
+    const auto samples = detail::as_input<T>(x);
+    if (samples.rows() == 0) {
+      detail::raise_expected<ShapeError>("StandardScaler", "X", "at least one feature (row)",
+                                         detail::shape_text(samples.rows(), samples.cols()));
+    }
+    if (samples.cols() == 0) {
+      detail::raise_expected<ShapeError>("StandardScaler", "X", "at least one sample (column)",
+                                         detail::shape_text(samples.rows(), samples.cols()));
+    }
+    if (!detail::all_finite(samples)) {
+      detail::raise_expected<ValueError>("StandardScaler", "X", "finite numbers", "NaN or infinity among them");
+    }
+    using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
+    using std::abs;
+    using std::sqrt;
+    const Sum m(static_cast<double>(samples.cols()));
+    means_.resize(samples.rows());
+    scales_.resize(samples.rows());
+    for (Index i = 0; i < samples.rows(); ++i) {
+      Sum sum(0);
+      for (Index j = 0; j < samples.cols(); ++j) sum += Sum(samples(i, j));
+      const Sum mean = sum / m;
+      Sum squares(0);
+      for (Index j = 0; j < samples.cols(); ++j) {
+        const Sum deviation = Sum(samples(i, j)) - mean;
+        squares += deviation * deviation;
+      }
+      const Sum scale = sqrt(squares / m);
+      const Sum rounding = m * Sum(Eigen::NumTraits<Sum>::epsilon()) * abs(mean);
+      means_(i) = T(mean);
+      scales_(i) = rounding < scale ? T(scale) : T(1);
+    }
+  }
+
+  /// With given means and scales (n_x numbers each), of a model file say.
+  /// \throws ShapeError scales: expected as many numbers as means
+  /// \throws ValueError means: expected finite numbers; scales: expected finite numbers > 0
+  StandardScaler(Vector<T> means, Vector<T> scales) : means_(std::move(means)), scales_(std::move(scales)) {
+    if (scales_.size() != means_.size()) {
+      detail::raise_expected<ShapeError>("StandardScaler", "scales", detail::shape_text(means_.size(), 1),
+                                         detail::shape_text(scales_.size(), 1));
+    }
+    if (!detail::all_finite(means_)) {
+      detail::raise_expected<ValueError>("StandardScaler", "means", "finite numbers", "NaN or infinity among them");
+    }
+    for (Index i = 0; i < scales_.size(); ++i) {
+      if (!(T(0) < scales_(i)) || !detail::all_finite(1, scales_.data() + i)) {
+        detail::raise_expected<ValueError>(
+            "StandardScaler", "scales", "finite numbers > 0",
+            detail::numbered((detail::to_text(static_cast<double>(scales_(i))) + " for feature ").c_str(), i));
+      }
+    }
+  }
+
+  Index n_x() const { return means_.size(); }
+  /// The mean of each feature (n_x x 1).
+  const Vector<T>& means() const { return means_; }
+  /// What each feature is divided by (n_x x 1).
+  const Vector<T>& scales() const { return scales_; }
+
+  /// (X - means) / scales (n_x x m).
+  /// \throws ShapeError X: expected n_x rows, one column a sample
+  template <class X>
+  Matrix<T> transform(const Eigen::DenseBase<X>& x) const {
+    const auto samples = detail::as_input<T>(x);
+    detail::check_input("StandardScaler", samples, n_x());
+    return ((samples.colwise() - means_).array().colwise() / scales_.array()).matrix();
+  }
+  /// The way back: X o scales + means (n_x x m).
+  /// \throws ShapeError X: expected n_x rows, one column a sample
+  template <class X>
+  Matrix<T> inverse_transform(const Eigen::DenseBase<X>& x) const {
+    const auto samples = detail::as_input<T>(x);
+    detail::check_input("StandardScaler", samples, n_x());
+    return ((samples.array().colwise() * scales_.array()).matrix()).colwise() + means_;
+  }
+
+  friend bool operator==(const StandardScaler& a, const StandardScaler& b) {
+    return a.n_x() == b.n_x() && a.means_ == b.means_ && a.scales_ == b.scales_;
+  }
+
+ private:
+  Vector<T> means_;
+  Vector<T> scales_;
+};
+
+template <class X>
+StandardScaler(const Eigen::DenseBase<X>&) -> StandardScaler<typename X::Scalar>;
+
+/// A trained network behind the scaler that its samples went through: predict takes raw features.
+///
+///     const StandardScaler scaler(X);
+///     fit(net, scaler.transform(X), Y, Adam{});
+///     const Scaled model(scaler, net);              // model.predict(X), also after save and load
+///
+/// A regular value.
+template <class Net>
+class Scaled {
+ public:
+  using Scalar = typename Net::Scalar;
+
+  /// \throws ShapeError scaler: expected n_x of the network
+  Scaled(StandardScaler<Scalar> scaler, Net net) : scaler_(std::move(scaler)), net_(std::move(net)) {
+    if (scaler_.n_x() != net_.n_x()) {
+      detail::raise_expected<ShapeError>("Scaled", "scaler",
+                                         detail::to_text(net_.n_x()) + " features, n_x of the network",
+                                         detail::to_text(scaler_.n_x()));
+    }
+  }
+
+  const StandardScaler<Scalar>& scaler() const { return scaler_; }
+  const Net& net() const { return net_; }
+  Net& net() { return net_; }
+  Index n_x() const { return net_.n_x(); }
+  Index n_y() const { return net_.n_y(); }
+
+  /// net.predict(scaler.transform(X)) (n_y x m).
+  /// \throws ShapeError X: expected n_x rows, one column a sample
+  template <class X>
+  Matrix<Scalar> predict(const Eigen::DenseBase<X>& x) const {
+    return net_.predict(scaler_.transform(x));
+  }
+
+  friend bool operator==(const Scaled&, const Scaled&) = default;
+
+ private:
+  StandardScaler<Scalar> scaler_;
+  Net net_;
+};
+
+}  // namespace shallow

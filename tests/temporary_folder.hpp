@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A folder of a test's own under the system's one for temporary files, removed at the end.
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    for (int number = 0;; ++number) {
+      path_ = std::filesystem::temp_directory_path() / ("shallow_test_" + std::to_string(number));
+      if (std::filesystem::create_directory(path_)) return;
+    }
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+
+  /// A file of these bytes.
+  std::filesystem::path file(std::string_view name, std::string_view bytes) const {
+    const std::filesystem::path path = path_ / name;
+    std::ofstream stream(path, std::ios::binary);
+    stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!stream.flush()) throw std::runtime_error("cannot write " + path.string());
+    return path;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// The bytes of a file.
+inline std::string content_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// What `f` says when it throws an Error; "" if it does not.
+template <class Error, class F>
+std::string refusal(F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}

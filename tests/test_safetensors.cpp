@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+#include "shallow/io/safetensors.hpp"
+#include "shallow/random.hpp"
+
+#include "temporary_folder.hpp"
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace shallow;
+
+namespace {
+
+std::string safetensors(const std::string& header, std::string_view data) {
+  std::string bytes;
+  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(header.size() >> (8 * i) & 0xFFU));
+  return bytes.append(header).append(data);
+}
+
+/// A layer 2 -> 1 as PyTorch writes it: no metadata.
+const std::string small_header =
+    R"({"0.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"0.bias":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})";
+const std::string zeros(12, '\0');
+
+template <class Net = DynamicNetwork<float>>
+std::string refused(const TemporaryFolder& folder, const std::string& bytes,
+                    const io::LoadOptions<typename Net::Scalar>& options = {}) {
+  const auto path = folder.file("bad.safetensors", bytes);
+  const std::string text = refusal<FileError>([&] { io::load<Net>(path, options); });
+  const std::string start = "load: " + path.string() + ": expected ";
+  if (text.substr(0, start.size()) != start) return "no refusal of the right form: " + text;
+  return text.substr(start.size());
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("safetensors: what is saved is loaded, every kind of network, to the last bit", T, float, double) {
+  const TemporaryFolder folder;
+  const auto path = folder / "net.safetensors";
+  const auto round_trip = [&](const auto& net) {
+    using Net = std::remove_cvref_t<decltype(net)>;
+    io::save(net, path);
+    CHECK(io::load<Net>(path) == net);
+    // Any file is a run-time network.
+    const auto any = io::load<DynamicNetwork<T>>(path);
+    CHECK(any.parameters() == net.parameters());
+    const Matrix<T> X = RandomState(7).randn<T>(net.n_x(), 9);
+    CHECK(any.predict(X) == net.predict(X));
+  };
+  round_trip(TwoLayerNet<T>(2, 4, 1, {.seed = 1, .initializer = Initializer::glorot()}));
+  round_trip(TwoLayerNet<T, Tanh, Sigmoid, 2, 4, 1>({.seed = 2, .initializer = Initializer::glorot()}));
+  round_trip(TwoLayerNet<T, LeakyReLU, Softmax>(3, 20, 5, {.seed = 3, .hidden = {.slope = 0.3}}));
+  round_trip(Layer<T, Sigmoid>(7, 1, {.seed = 4}));
+  round_trip(Layer<T, LeakyReLU, 3, 2>({.seed = 4, .activation = {.slope = 1.0 / 3}}));
+  round_trip(Network<Layer<T, ReLU>, Layer<T, Identity>, Layer<T, Tanh>>({5, 17, 3, 2}, {.seed = 5}));
+  round_trip(DynamicNetwork<T>(4, {{9, LeakyReLU{.slope = 0.1}}, {3, ReLU{}}, {6, Softmax{}}}, {.seed = 6}));
+}
+
+TEST_CASE("safetensors: names, shapes, order and numbers are PyTorch's") {
+  const TemporaryFolder folder;
+  Layer<float, Tanh> layer(3, 2);
+  layer.weights() << 1, 2, 3, 4, 5, 6;
+  layer.bias() << 7, 8;
+  io::save(layer, folder / "a.safetensors");
+  const std::string bytes = content_of(folder / "a.safetensors");
+  const std::uint64_t length = static_cast<unsigned char>(bytes[0]) + 256U * static_cast<unsigned char>(bytes[1]);
+  CHECK((8 + length) % 8 == 0);
+  const auto header = nlohmann::json::parse(bytes.substr(8, length));
+  CHECK(header["0.weight"]["dtype"] == "F32");
+  CHECK(header["0.weight"]["shape"] == std::vector<int>{2, 3});
+  CHECK(header["0.bias"]["shape"] == std::vector<int>{2});
+  CHECK(header["0.weight"]["data_offsets"] == std::vector<int>{0, 24});
+  CHECK(header["0.bias"]["data_offsets"] == std::vector<int>{24, 32});
+  // Row after row, little endian.
+  const std::string data = bytes.substr(8 + length);
+  for (std::size_t k = 0; k < 8; ++k) {
+    std::uint32_t bits = 0;
+    for (std::size_t i = 4; i-- > 0;) bits = bits << 8U | static_cast<unsigned char>(data[4 * k + i]);
+    CHECK(std::bit_cast<float>(bits) == static_cast<float>(k + 1));
+  }
+}
+
+TEST_CASE("safetensors: settings, loss, classes and scaler travel with the network, exactly") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.safetensors";
+  const TwoLayerNet<float, LeakyReLU, Softmax> net(2, 3, 3, {.seed = 1, .hidden = {.slope = 0.1 + 0.2}});
+  const Matrix<float> X = RandomState(1).randn<float>(2, 40) * 1000;
+  const StandardScaler scaler(X);
+  const Scaled model(scaler, net);
+  io::save(model, path, {.classes = {"red, or so", "\"green\"", "blau \xC3\xBC"}});
+  const auto loaded = io::load<Scaled<TwoLayerNet<float, LeakyReLU, Softmax>>>(path);
+  CHECK(loaded == model);
+  CHECK(loaded.net().layer<0>().activation().slope == 0.1 + 0.2);
+  CHECK(loaded.predict(X) == model.predict(X));
+  const auto info = io::load_info(path);
+  CHECK(info.classes == std::vector<std::string>{"red, or so", "\"green\"", "blau \xC3\xBC"});
+  CHECK(info.loss == "categorical_cross_entropy");
+  CHECK(info.activations == std::vector<std::string>{"leaky_relu(0.30000000000000004)", "softmax"});
+  CHECK(info.version == "0.1.0");
+  CHECK(info.means.size() == 2);
+  // A scaler must not get lost, nor be invented.
+  CHECK(refusal<FileError>([&] { io::load<TwoLayerNet<float, LeakyReLU, Softmax>>(path); }) ==
+        "load: " + path.string() +
+            ": expected a network without a scaler (load<Scaled<...>> takes one), given shallow.means");
+  io::save(net, path);
+  CHECK(refusal<FileError>([&] { io::load<Scaled<TwoLayerNet<float, LeakyReLU, Softmax>>>(path); }) ==
+        "load: " + path.string() + ": expected a scaler (shallow.means and shallow.scales), given none");
+}
+
+TEST_CASE("safetensors: tiny-dnn and frugally-deep lost the slope of Leaky ReLU; here it must match or come along") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.safetensors";
+  io::save(Layer<float, LeakyReLU>(2, 2, {.activation = {.slope = 0.2}}), path);
+  CHECK(io::load<Layer<float, LeakyReLU>>(path).activation().slope == 0.2);
+  const auto any = io::load<DynamicNetwork<float>>(path);
+  CHECK(any.output_activation().get<LeakyReLU>()->slope == 0.2);
+  CHECK(refusal<FileError>([&] { io::load<DynamicNetwork<float>>(path, {.activations = {LeakyReLU{}}}); }) ==
+        "load: " + path.string() + ": expected leaky_relu(0.01) in layer 1, given 'leaky_relu(0.2)'");
+}
+
+TEST_CASE(
+    "safetensors: MiniDNN took a net of several classes for a binary one; another network is an error that names "
+    "both") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.safetensors";
+  io::save(TwoLayerNet<float, Tanh, Softmax>(2, 4, 3), path);
+  const auto says = [&]<class Net>(std::type_identity<Net>) {
+    const std::string text = refusal<FileError>([&] { io::load<Net>(path); });
+    return text.substr(std::min(text.size(), ("load: " + path.string() + ": ").size()));
+  };
+  CHECK(says(std::type_identity<TwoLayerNet<float, Tanh, Sigmoid>>{}) ==
+        "expected sigmoid in layer 2, given 'softmax'");
+  CHECK(says(std::type_identity<TwoLayerNet<float, ReLU, Softmax>>{}) == "expected relu in layer 1, given 'tanh'");
+  CHECK(says(std::type_identity<TwoLayerNet<float, LeakyReLU, Softmax>>{}) ==
+        "expected leaky_relu(0.01) in layer 1, given 'tanh'");
+  CHECK(says(std::type_identity<TwoLayerNet<float, Tanh, Softmax, 2, 5, 3>>{}) ==
+        "expected 5 outputs of layer 1, as the type says, given 4");
+  CHECK(says(std::type_identity<TwoLayerNet<float, Tanh, Softmax, 3, 4, 3>>{}) ==
+        "expected 3 inputs of layer 1, as the type says, given 2");
+  CHECK(says(std::type_identity<Layer<float, Softmax>>{}) == "expected 1 layers, as the type says, given 2");
+  CHECK(says(std::type_identity<Network<Layer<float, Tanh>, Layer<float, Tanh>, Layer<float, Softmax>>>{}) ==
+        "expected 3 layers, as the type says, given 2");
+}
+
+TEST_CASE("safetensors: float32 widens, float64 is rounded only if asked for") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.safetensors";
+  const TwoLayerNet<double> wide(2, 4, 1, {.seed = 1});
+  io::save(wide, path);
+  CHECK(refusal<FileError>([&] { io::load<TwoLayerNet<float>>(path); }) ==
+        "load: " + path.string() +
+            ": expected F32 in '0.weight' for a float network (or the option round_to_float), given 'F64'");
+  const auto rounded = io::load<TwoLayerNet<float>>(path, {.round_to_float = true});
+  CHECK(rounded.parameters() == wide.parameters().cast<float>());
+  io::save(rounded, path);
+  CHECK(io::load<TwoLayerNet<double>>(path).parameters() == rounded.parameters().cast<double>());
+}
+
+TEST_CASE("safetensors: a file of another program: layers in the order of their numbers, activations given") {
+  const TemporaryFolder folder;
+  const std::string header =
+      R"({"10.bias":{"dtype":"F32","shape":[1],"data_offsets":[20,24]},"10.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[16,20]},)"
+      R"("2.bias":{"dtype":"F32","shape":[1],"data_offsets":[12,16]},"2.weight":{"dtype":"F32","shape":[1,3],"data_offsets":[0,12]}}  )";
+  const auto path = folder.file("a.safetensors", safetensors(header, std::string(24, '\0')));
+  const auto net = io::load<DynamicNetwork<float>>(path, {.activations = {Tanh{}, Sigmoid{}}});
+  CHECK(net.n_x() == 3);
+  CHECK(net.depth() == 2);
+  CHECK(io::load<TwoLayerNet<float>>(path).n_x() == 3);
+  CHECK(refused(folder, safetensors(header, std::string(24, '\0'))) ==
+        "an activation of layer 1, or one given to load, given none");
+  CHECK_THROWS_WITH_AS(io::load<DynamicNetwork<float>>(path, {.activations = {Tanh{}}}),
+                       "load: activations: expected 2, one a layer of the file, given 1", ShapeError);
+}
+
+TEST_CASE("safetensors: what saving refuses") {
+  const TemporaryFolder folder;
+  TwoLayerNet<float> net(2, 4, 1);
+  CHECK_THROWS_WITH_AS(io::save(net, folder / "a", {.classes = {"one"}}),
+                       "save: classes: expected 2 names, or none, given 1", ShapeError);
+  CHECK_THROWS_WITH_AS(io::save(net, folder / "a", {.loss = std::string(2 << 20, 'x')}),
+                       doctest::Contains("save: info: expected a header of at most 1048576 bytes, given "), ValueError);
+  net.parameters()(3) = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_WITH_AS(io::save(net, folder / "a"),
+                       "save: net: expected finite parameters, given NaN or infinity among them", ValueError);
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("safetensors: bad files are refused, and what is said") {
+  const TemporaryFolder folder;
+  const io::LoadOptions<float> tanh{.activations = {Tanh{}}};
+  const auto path = folder.file("good.safetensors", safetensors(small_header, zeros));
+  REQUIRE(io::load<DynamicNetwork<float>>(path, tanh).n_x() == 2);
+  const std::string good = content_of(path);
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    CAPTURE(size);
+    CHECK(refused(folder, good.substr(0, size), tanh).find("no refusal") == std::string::npos);
+  }
+  CHECK(refused(folder, good + "x", tanh) == "the end of the file after 12 bytes of data, given 13");
+  CHECK(refused(folder, "1234567") == "a safetensors file of at least 8 bytes, given 7");
+  CHECK(refused(folder, std::string(7, '\xFF') + "\x7F") ==
+        "a header of at most 1048576 bytes, given 9223372036854775807");
+  CHECK(refused(folder, std::string(8, '\xFF')) == "a header of at most 1048576 bytes, given 18446744073709551615");
+  CHECK(refused(folder, std::string("\x10\0\0\0\0\0\0\0{}", 10)) == "a header of 16 bytes, given 2 (truncated)");
+
+  // The header with something replaced.
+  const auto with = [&](const std::string& from, const std::string& to, const std::string& data = zeros) {
+    std::string header = small_header;
+    const std::size_t at = header.find(from);
+    REQUIRE(at != std::string::npos);
+    return refused(folder, safetensors(header.replace(at, from.size(), to), data), tanh);
+  };
+  CHECK(with("[0,8]", "[0,9]") == "as many bytes as the shape of '0.weight' needs, given 9");
+  CHECK(with("[0,8]", "[1,8]") == "data_offsets that continue at 0 for '0.weight', given 1");
+  CHECK(with("[0,8]", "[8,0]") == "data_offsets that continue at 0 for '0.weight', given 8");
+  CHECK(with("[8,12]", "[4,8]") == "data_offsets that continue at 8 for '0.bias', given 4");
+  CHECK(with("[8,12]", "[9,13]") == "data_offsets that continue at 8 for '0.bias', given 9");
+  CHECK(with("[8,12]", "[8,16]") == "data_offsets within the 12 bytes of data for '0.bias', given 8 to 16");
+  CHECK(with("[8,12]", "[8,4]") == "data_offsets within the 12 bytes of data for '0.bias', given 8 to 4");
+  CHECK(with("[8,12]", "[8,18446744073709551615]") ==
+        "data_offsets within the 12 bytes of data for '0.bias', given 8 to 18446744073709551615");
+  CHECK(with("[8,12]", "[8]") == "2 data_offsets, given fewer for tensor '0.bias'");
+  CHECK(with("[8,12]", "[8,12,12]") == "2 data_offsets, given more for tensor '0.bias'");
+  CHECK(with("[8,12]", "[-8,12]") == "whole numbers >= 0 in the header, given -8");
+  CHECK(with("[8,12]", "[8.0,12]") == "whole numbers >= 0 in the header, given '8.0'");
+  CHECK(with("[8,12]", "[8,18446744073709551616]") == "whole numbers >= 0 in the header, given '18446744073709551616'");
+  CHECK(with("[8,12]", "[8,null]") == "whole numbers >= 0 in the header, given null");
+  CHECK(with("[8,12]", "[8,[12]]") == "whole numbers >= 0 in the header, given an array");
+  CHECK(with("[8,12]", "{}") ==
+        "a string 'dtype' and arrays 'shape' and 'data_offsets', given an object for tensor '0.bias'");
+  CHECK(with("[8,12]", "12") ==
+        "a string 'dtype' and arrays 'shape' and 'data_offsets', given a number for tensor '0.bias'");
+  CHECK(with("[1,2]", "[2,1]") == "2 numbers in '0.bias', one for every row of '0.weight', given 1");
+  CHECK(with("[1,2]", "[2]") == "two dimensions >= 1 of '0.weight', given 2");
+  CHECK(with("[1,2]", "[]") == "as many bytes as the shape of '0.weight' needs, given 8");
+  CHECK(with("[1,2]", "[1,1,1,1,1,1,1,1,2]") == "at most 8 dimensions, given more for tensor '0.weight'");
+  CHECK(with("[1,2]", "[9223372036854775807,9223372036854775807]") ==
+        "as many bytes as the shape of '0.weight' needs, given 8");
+  CHECK(with("[1,2]", "[0,2]") == "as many bytes as the shape of '0.weight' needs, given 8");
+  CHECK(with("\"F32\"", "\"F33\"") == "a known 'dtype' for '0.weight', given 'F33'");
+  CHECK(with("\"F32\"", "\"I32\"") == "numbers of type F32 or F64 in '0.weight', given 'I32'");
+  CHECK(with("\"F32\"", "32") ==
+        "a string 'dtype' and arrays 'shape' and 'data_offsets', given a number for tensor '0.weight'");
+  CHECK(with("\"F32\"", "[\"F32\"]") ==
+        "a string 'dtype' and arrays 'shape' and 'data_offsets', given an array for tensor '0.weight'");
+  CHECK(with("\"dtype\":\"F32\",", "") ==
+        "'dtype', 'shape' and 'data_offsets' of a tensor, given not all three for tensor '0.weight'");
+  CHECK(with("\"dtype\":\"F32\",", "\"dtype\":\"F32\",\"dtype\":\"F32\",") ==
+        "every name in the header once, given 'dtype' twice");
+  CHECK(with("\"dtype\"", "\"type\"") ==
+        "'dtype', 'shape' and 'data_offsets' of a tensor, given 'type' for tensor '0.weight'");
+  CHECK(with("0.bias", "0.weight") == "every name in the header once, given '0.weight' twice");
+  CHECK(with("0.bias", "1.bias") == "a tensor '0.bias', given '0.weight' alone");
+  CHECK(with("0.bias", "bias") == "tensors named as '0.weight' and '0.bias', given 'bias'");
+  CHECK(with("0.bias", "-1.bias") == "tensors named as '0.weight' and '0.bias', given '-1.bias'");
+  CHECK(with("0.bias", "99999999999.bias") == "tensors named as '0.weight' and '0.bias', given '99999999999.bias'");
+  CHECK(with("0.bias", "0.bias\\u0000") == "tensors named as '0.weight' and '0.bias', given '0.bias?'");
+  CHECK(with("0.bias", "0.bi\xFFs").find("a header of JSON, given something else at its byte ") == 0);
+  CHECK(with("}}", "}").find("a header of JSON, given something else at its byte ") == 0);
+  CHECK(with("}}", "}}}").find("a header of JSON, given something else at its byte ") == 0);
+
+  const auto header = [&](const std::string& text, const std::string& data = "") {
+    return refused(folder, safetensors(text, data), tanh);
+  };
+  CHECK(header("{}") == "at least one layer, given no tensors");
+  CHECK(header("[]") == "an object as the header, given an array");
+  CHECK(header("3") == "an object as the header, given a number");
+  CHECK(header("\"a\"") == "an object as the header, given a string");
+  CHECK(header("null") == "an object as the header, given null");
+  CHECK(header("") == "a header of JSON, given something else at its byte 1");
+  CHECK(header("{\"0.weight\":3}") == "an object for every name in the header, given a number");
+  CHECK(header("{\"__metadata__\":{\"a\":1}}") == "strings as __metadata__, given a number");
+  CHECK(header("{\"__metadata__\":{\"a\":{}}}") == "strings as __metadata__, given an object");
+  CHECK(header("{\"__metadata__\":{\"a\":\"\",\"a\":\"\"}}") == "every name in the header once, given 'a' twice");
+  CHECK(header(std::string(1 << 20, '[')) == "an object as the header, given an array");
+  CHECK(header("{\"0.weight\":" + std::string(1000, '{')).find("given") != std::string::npos);
+
+  std::string nan = zeros;
+  nan.replace(4, 4, std::string_view("\0\0\xC0\x7F", 4));
+  CHECK(refused(folder, safetensors(small_header, nan), tanh) ==
+        "finite numbers in '0.weight', given NaN or infinity among them");
+
+  const auto metadata = [&](const std::string& key, const std::string& value) {
+    std::string text = small_header;
+    text.pop_back();
+    text += ",\"__metadata__\":{\"" + key + "\":\"" + value + "\"}}";
+    return refused(folder, safetensors(text, zeros));
+  };
+  CHECK(metadata("shallow.activations", "swish") ==
+        "a known activation of layer 1, or one given to load, given 'swish'");
+  CHECK(metadata("shallow.activations", "tanh, tanh") == "1 shallow.activations, one a layer, given 2");
+  for (const char* slope :
+       {"leaky_relu", "leaky_relu()", "leaky_relu(x)", "leaky_relu(-1)", "leaky_relu(inf)", "leaky_relu(1 )"}) {
+    CAPTURE(slope);
+    CHECK(metadata("shallow.activations", slope).find("a slope, finite and >= 0, of leaky_relu, given '") == 0);
+  }
+  CHECK(metadata("shallow.means", "1 x") == "finite numbers separated by spaces as shallow.means, given 'x'");
+  CHECK(metadata("shallow.means", "1  2") == "finite numbers separated by spaces as shallow.means, given ''");
+  CHECK(metadata("shallow.scales", "nan") == "finite numbers separated by spaces as shallow.scales, given 'nan'");
+  CHECK(metadata("shallow.classes", "[1]") == "an array of strings as shallow.classes, given '[1]'");
+  CHECK(metadata("shallow.classes", "[[") == "an array of strings as shallow.classes, given '[['");
+}
+
+TEST_CASE("safetensors: files that are not there or cannot be written") {
+  const TemporaryFolder folder;
+  CHECK(refusal<FileError>([&] { io::load<TwoLayerNet<float>>(folder / "none"); }) ==
+        "load: " + (folder / "none").string() + ": expected a safetensors file, given no file of this name");
+  CHECK(refusal<FileError>([&] { io::save(TwoLayerNet<float>(2, 4, 1), folder / "nowhere" / "a"); }) ==
+        "save: " + (folder / "nowhere" / "a").string() +
+            ": expected a file that can be written, given No such file or directory");
+  CHECK(refusal<FileError>([&] {
+          io::save(TwoLayerNet<float>(2, 4, 1), folder.path());
+        }).find("expected a file that can be written, given ") != std::string::npos);
+}
