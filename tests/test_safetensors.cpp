@@ -239,6 +239,8 @@ TEST_CASE("safetensors: bad files are refused, and what is said") {
   CHECK(with("[1,2]", "[1,1,1,1,1,1,1,1,2]") == "at most 8 dimensions, given more for tensor '0.weight'");
   CHECK(with("[1,2]", "[9223372036854775807,9223372036854775807]") ==
         "as many bytes as the shape of '0.weight' needs, given 8");
+  // 2^63 + 1 times 2 is 2, modulo 2^64.
+  CHECK(with("[1,2]", "[9223372036854775809,2]") == "as many bytes as the shape of '0.weight' needs, given 8");
   CHECK(with("[1,2]", "[0,2]") == "as many bytes as the shape of '0.weight' needs, given 8");
   CHECK(with("\"F32\"", "\"F33\"") == "a known 'dtype' for '0.weight', given 'F33'");
   CHECK(with("\"F32\"", "\"I32\"") == "numbers of type F32 or F64 in '0.weight', given 'I32'");
