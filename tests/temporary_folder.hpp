@@ -4,6 +4,8 @@
 /// \file
 /// A folder of a test's own under the system's one for temporary files, removed at the end.
 
+#include "shallow/error.hpp"
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -58,4 +60,13 @@ std::string refusal(F&& f) {
     return error.what();
   }
   return "";
+}
+
+/// What `f` says about the file at `path` that it refuses, after "function: path: expected ".
+template <class F>
+std::string file_refusal(std::string_view function, const std::filesystem::path& path, F&& f) {
+  const std::string text = refusal<shallow::FileError>(f);
+  const std::string start = std::string(function) + ": " + path.string() + ": expected ";
+  if (!text.starts_with(start)) return "no refusal of the right form: " + text;
+  return text.substr(start.size());
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "shallow/io/idx.hpp"
 
+#include "temporary_folder.hpp"
 #include <doctest/doctest.h>
 #include <zlib.h>
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <limits>
 #include <string>
@@ -18,48 +18,26 @@ namespace {
 namespace fs = std::filesystem;
 using Bytes = std::vector<unsigned char>;
 
-/// A directory of this process's own under the system's one for temporary files, removed at the end.
-class Directory {
+/// A folder for files of bytes, plain or compressed.
+class Directory : public TemporaryFolder {
  public:
-  Directory() {
-    for (int number = 0;; ++number) {
-      path_ = fs::temp_directory_path() / ("shallow_test_idx_" + std::to_string(number));
-      if (fs::create_directory(path_)) return;
-    }
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  ~Directory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-
   fs::path plain(const Bytes& bytes) const {
-    fs::path path = path_ / "plain";
-    std::ofstream file(path, std::ios::binary);
-    file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    REQUIRE(file.flush().good());
-    return path;
+    return file("plain", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
 
   fs::path gzip(const Bytes& bytes) const {
-    fs::path path = path_ / "compressed.gz";
+    fs::path path = *this / "compressed.gz";
     gzFile file = gzopen(path.string().c_str(), "wb9");
     REQUIRE(file != nullptr);
     if (!bytes.empty()) CHECK(gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())) > 0);
     CHECK(gzclose(file) == Z_OK);
     return path;
   }
-
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
 };
 
 Bytes content(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return Bytes(std::istreambuf_iterator<char>(file), {});
+  const std::string bytes = content_of(path);
+  return Bytes(bytes.begin(), bytes.end());
 }
 
 /// An IDX file: header for `type` and `shape`, then `values` as they stand.
@@ -74,13 +52,8 @@ Bytes idx(int type, std::initializer_list<std::uint32_t> shape, const Bytes& val
 
 /// What read_idx<T> says about a file it refuses; "" if it takes it.
 template <class T = std::uint8_t>
-std::string refusal(const fs::path& path) {
-  try {
-    shallow::io::read_idx<T>(path);
-    return "";
-  } catch (const shallow::FileError& error) {
-    return error.what();
-  }
+std::string idx_refusal(const fs::path& path) {
+  return refusal<shallow::FileError>([&] { shallow::io::read_idx<T>(path); });
 }
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -183,10 +156,10 @@ TEST_CASE("idx: images for labels and labels for images are refused") {
 TEST_CASE("idx: what is no file is refused by name") {
   const Directory directory;
   const fs::path missing = directory.path() / "missing";
-  CHECK(refusal(missing) == "read_idx: " + missing.string() + ": expected an IDX file, given no file of this name");
-  CHECK(refusal(directory.path()) ==
+  CHECK(idx_refusal(missing) == "read_idx: " + missing.string() + ": expected an IDX file, given no file of this name");
+  CHECK(idx_refusal(directory.path()) ==
         "read_idx: " + directory.path().string() + ": expected an IDX file, given a directory");
-  CHECK(contains(refusal("/dev/null"), "no regular file"));
+  CHECK(contains(idx_refusal("/dev/null"), "no regular file"));
 }
 
 TEST_CASE("idx: bad headers are refused, plain and compressed") {
@@ -210,7 +183,7 @@ TEST_CASE("idx: bad headers are refused, plain and compressed") {
   for (const Row& row : rows) {
     CAPTURE(row.message);
     for (const fs::path& path : {directory.plain(row.bytes), directory.gzip(row.bytes)}) {
-      CHECK(refusal(path) == "read_idx: " + path.string() + ": " + row.message);
+      CHECK(idx_refusal(path) == "read_idx: " + path.string() + ": " + row.message);
     }
   }
 }
@@ -222,12 +195,12 @@ TEST_CASE("idx: a shape that the file cannot hold is refused before memory is ta
   for (const Bytes& bytes : {idx(0x08, {huge}, {}), idx(0x08, {huge, huge, huge}, {1}),
                              idx(0x08, {huge, huge, huge, huge, huge, huge, huge, huge}, {1}),
                              idx(0x08, {0x10000, 0x10000, 0x10000, 0x10000}, {})}) {  // the product wraps to 0
-    const std::string plain = refusal(directory.plain(bytes));
+    const std::string plain = idx_refusal(directory.plain(bytes));
     CHECK(contains(plain, "bytes of values in a file of " + std::to_string(bytes.size()) + " bytes"));
     CHECK(contains(plain, "given a header that declares"));
-    CHECK(contains(refusal(directory.gzip(bytes)), "bytes of values in a compressed file of"));
+    CHECK(contains(idx_refusal(directory.gzip(bytes)), "bytes of values in a compressed file of"));
   }
-  CHECK(contains(refusal<double>(directory.plain(idx(0x0E, {0x40000000, 0x40000000}, {}))), "values of 8 bytes"));
+  CHECK(contains(idx_refusal<double>(directory.plain(idx(0x0E, {0x40000000, 0x40000000}, {}))), "values of 8 bytes"));
 }
 
 TEST_CASE("idx: as much as deflate can expand is believed") {
@@ -241,10 +214,11 @@ TEST_CASE("idx: truncated and trailing data are refused") {
   const Directory directory;
   const Bytes shorter = idx(0x08, {2, 2}, {1, 2, 3});
   const Bytes longer = idx(0x08, {2, 2}, {1, 2, 3, 4, 5});
-  CHECK(contains(refusal(directory.plain(shorter)), "expected at most 3 bytes of values in a file of 15 bytes"));
-  CHECK(contains(refusal(directory.plain(longer)), "expected a file of 16 bytes for 2 x 2 values, given 17 bytes"));
-  CHECK(contains(refusal(directory.gzip(shorter)), "expected 4 bytes of values (2 x 2), given 3 (truncated)"));
-  CHECK(contains(refusal(directory.gzip(longer)), "expected the end of the file after 2 x 2 values, given more data"));
+  CHECK(contains(idx_refusal(directory.plain(shorter)), "expected at most 3 bytes of values in a file of 15 bytes"));
+  CHECK(contains(idx_refusal(directory.plain(longer)), "expected a file of 16 bytes for 2 x 2 values, given 17 bytes"));
+  CHECK(contains(idx_refusal(directory.gzip(shorter)), "expected 4 bytes of values (2 x 2), given 3 (truncated)"));
+  CHECK(contains(idx_refusal(directory.gzip(longer)),
+                 "expected the end of the file after 2 x 2 values, given more data"));
 }
 
 TEST_CASE("idx: a compressed file cut or changed anywhere is refused or means the same") {
@@ -255,7 +229,8 @@ TEST_CASE("idx: a compressed file cut or changed anywhere is refused or means th
 
   for (std::size_t length = 0; length < whole.size(); ++length) {
     CAPTURE(length);
-    CHECK(refusal(directory.plain(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length)))) != "");
+    CHECK(idx_refusal(directory.plain(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length)))) !=
+          "");
   }
   std::size_t harmless = 0;  // in gzip's header: flags, time, system; at the end of the stream: padding
   for (std::size_t at = 0; at < whole.size(); ++at) {
@@ -263,7 +238,7 @@ TEST_CASE("idx: a compressed file cut or changed anywhere is refused or means th
     Bytes changed = whole;
     changed[at] ^= 0x10U;
     const fs::path path = directory.plain(changed);
-    if (refusal(path).empty()) {
+    if (idx_refusal(path).empty()) {
       ++harmless;
       CHECK(shallow::io::read_idx<std::uint8_t>(path).values == values);
     }
@@ -271,9 +246,9 @@ TEST_CASE("idx: a compressed file cut or changed anywhere is refused or means th
   CHECK(harmless <= 8);
   Bytes checksum = whole;
   checksum[checksum.size() - 8] ^= 1U;
-  CHECK(contains(refusal(directory.plain(checksum)), "expected a whole gzip stream, given incorrect data check"));
+  CHECK(contains(idx_refusal(directory.plain(checksum)), "expected a whole gzip stream, given incorrect data check"));
 
   Bytes twice = whole;  // two members: their contents follow each other
   twice.insert(twice.end(), whole.begin(), whole.end());
-  CHECK(contains(refusal(directory.plain(twice)), "given more data"));
+  CHECK(contains(idx_refusal(directory.plain(twice)), "given more data"));
 }

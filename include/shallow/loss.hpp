@@ -101,9 +101,12 @@ bool all_finite(const Eigen::DenseBase<Derived>& matrix) {
   }
 }
 
-template <class Y>
-void check_targets_finite(const char* function, const Y& y) {
-  if (!all_finite(y)) raise_expected<ValueError>(function, "Y", "finite numbers", "NaN or infinity among them");
+/// \throws ValueError `argument`: expected finite numbers
+template <class M>
+void check_finite(const char* function, const char* argument, const M& numbers) {
+  if (!all_finite(numbers)) {
+    raise_expected<ValueError>(function, argument, "finite numbers", "NaN or infinity among them");
+  }
 }
 
 /// "<text> in row i, column j".
@@ -294,7 +297,7 @@ struct MeanSquaredError {
   /// \throws ValueError Y: expected finite numbers
   template <class Y>
   void check_targets(const char* function, const Y& y, Index) const {
-    detail::check_targets_finite(function, y);
+    detail::check_finite(function, "Y", y);
   }
   friend bool operator==(const MeanSquaredError&, const MeanSquaredError&) = default;
 
@@ -334,7 +337,7 @@ void check_targets(const L& loss, const char* function, const Y& y, Index n_y) {
   if constexpr (requires { loss.check_targets(function, y, n_y); }) {
     loss.check_targets(function, y, n_y);
   } else {
-    check_targets_finite(function, y);
+    check_finite(function, "Y", y);
   }
 }
 
@@ -351,7 +354,7 @@ struct GivenDerivative {
   }
   template <class Y>
   void check_targets(const char* function, const Y& dA, Index) const {
-    if (!all_finite(dA)) raise_expected<ValueError>(function, "dA", "finite numbers", "NaN or infinity among them");
+    check_finite(function, "dA", dA);
   }
 };
 

@@ -110,8 +110,8 @@ EIGEN_DONT_INLINE T single(T x) {
 
 /// Whether there are kernels for packets of T: those of float and double.
 template <class T>
-inline constexpr bool has_packet_functions = (std::is_same_v<T, float> || std::is_same_v<T, double>)&&packet_size<T> !=
-                                             1;
+inline constexpr bool has_packet_functions = packet_size<T> != 1 &&
+                                             (std::is_same_v<T, float> || std::is_same_v<T, double>);
 
 /// What Eigen applies to each coefficient or packet.
 template <class Kernel, class T>

@@ -46,9 +46,7 @@ class StandardScaler {
       detail::raise_expected<ShapeError>("StandardScaler", "X", "at least one sample (column)",
                                          detail::shape_text(samples.rows(), samples.cols()));
     }
-    if (!detail::all_finite(samples)) {
-      detail::raise_expected<ValueError>("StandardScaler", "X", "finite numbers", "NaN or infinity among them");
-    }
+    detail::check_finite("StandardScaler", "X", samples);
     using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
     using std::abs;
     using std::sqrt;
@@ -79,9 +77,7 @@ class StandardScaler {
       detail::raise_expected<ShapeError>("StandardScaler", "scales", detail::shape_text(means_.size(), 1),
                                          detail::shape_text(scales_.size(), 1));
     }
-    if (!detail::all_finite(means_)) {
-      detail::raise_expected<ValueError>("StandardScaler", "means", "finite numbers", "NaN or infinity among them");
-    }
+    detail::check_finite("StandardScaler", "means", means_);
     for (Index i = 0; i < scales_.size(); ++i) {
       if (!(T(0) < scales_(i)) || !detail::all_finite(1, scales_.data() + i)) {
         detail::raise_expected<ValueError>(

@@ -211,7 +211,7 @@ void check_samples(const char* function, const L& loss, const X& x, const Y& y, 
     raise_expected<ShapeError>(function, target, shape_text(rows, x.cols()) + " (n_y x m)",
                                shape_text(y.rows(), y.cols()));
   }
-  if (!all_finite(x)) raise_expected<ValueError>(function, "X", "finite numbers", "NaN or infinity among them");
+  check_finite(function, "X", x);
   check_targets(loss, function, y, n_y);
 }
 

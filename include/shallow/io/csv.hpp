@@ -138,8 +138,7 @@ CsvTable<T> read_csv(const std::filesystem::path& path, const CsvOptions& option
   if (options.separator == '"' || options.separator == '\n' || options.separator == '\r') {
     detail::raise_expected<ValueError>("read_csv", "separator", "no quote and no end of a line", "one of these");
   }
-  const std::string text =
-      detail::read_file("read_csv", path, "a CSV file", static_cast<std::uintmax_t>(std::numeric_limits<Index>::max()));
+  const std::string text = detail::read_file("read_csv", path, "a CSV file");
   detail::CsvReader reader("read_csv", path.string(), text, options.separator);
   CsvTable<T> table;
   std::size_t fields = 0;

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <locale>
 #include <memory>
 #include <sstream>
@@ -55,10 +56,10 @@ inline std::uintmax_t checked_file_size(std::string_view function, const std::fi
   return size;
 }
 
-/// The bytes of a file, no more than its size was when it was opened.
-/// \throws FileError (path): expected `what`, given why not; expected at most `most` bytes
-inline std::string read_file(std::string_view function, const std::filesystem::path& path, std::string_view what,
-                             std::uintmax_t most) {
+/// The bytes of a file, no more than its size was when it was opened, and no more than an Index counts.
+/// \throws FileError (path): expected `what`, given why not; expected at most so many bytes
+inline std::string read_file(std::string_view function, const std::filesystem::path& path, std::string_view what) {
+  constexpr auto most = static_cast<std::uintmax_t>(std::numeric_limits<Index>::max());
   const std::uintmax_t size = checked_file_size(function, path, what);
   const auto fail = [&](std::string_view expected, std::string_view given) {
     raise_expected<FileError>(function, path.string(), expected, given);
@@ -98,10 +99,13 @@ inline void write_file(std::string_view function, const std::filesystem::path& p
     if (file < 0 && errno != EEXIST) break;
   }
   if (file < 0) fail(system_reason(errno));
-  const auto give_up = [&](int code) {
-    ::close(file);
+  const auto remove = [&](int code) {
     ::unlink(beside.c_str());
     fail(system_reason(code));
+  };
+  const auto give_up = [&](int code) {
+    ::close(file);
+    remove(code);
   };
   // With the rights of the file that it replaces.
   struct stat old {};
@@ -115,16 +119,8 @@ inline void write_file(std::string_view function, const std::filesystem::path& p
     }
   }
   if (::fsync(file) != 0) give_up(errno);
-  if (::close(file) != 0) {
-    const int code = errno;
-    ::unlink(beside.c_str());
-    fail(system_reason(code));
-  }
-  if (::rename(beside.c_str(), name.c_str()) != 0) {
-    const int code = errno;
-    ::unlink(beside.c_str());
-    fail(system_reason(code));
-  }
+  if (::close(file) != 0) remove(errno);
+  if (::rename(beside.c_str(), name.c_str()) != 0) remove(errno);
   // The folder, too, or a loss of power may still undo the renaming.
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -145,6 +141,17 @@ inline void write_file(std::string_view function, const std::filesystem::path& p
   std::filesystem::rename(beside, path, error);
   if (error) fail(error.message());
 #endif
+}
+
+/// An unsigned number of `size` bytes, the lowest first.
+inline std::uint64_t little_endian(const char* bytes, std::size_t size) {
+  std::uint64_t value = 0;
+  for (std::size_t i = size; i-- > 0;) value = value << 8U | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+/// The way back: appends it to `bytes`.
+inline void append_little_endian(std::string& bytes, std::uint64_t value, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<char>(value >> (8 * i) & 0xFFU));
 }
 
 /// A number written with a point, in full; false if the text is something else.

@@ -15,6 +15,7 @@
 /// values are at most 1032 times the file. Memory: the values once, and once more as what a function returns.
 
 #include "shallow/error.hpp"
+#include "shallow/io/file.hpp"
 #include "shallow/types.hpp"
 
 #include <zlib.h>
@@ -30,7 +31,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -131,20 +131,14 @@ class IdxReader {
   };
 
   void open(const std::filesystem::path& path) {
-    std::error_code error;
-    const auto status = std::filesystem::status(path, error);
-    if (!std::filesystem::exists(status)) fail("an IDX file", "no file of this name");
-    if (std::filesystem::is_directory(status)) fail("an IDX file", "a directory");
-    if (!std::filesystem::is_regular_file(status)) fail("an IDX file", "something that is no regular file");
-    file_size_ = std::filesystem::file_size(path, error);
-    if (error) fail("a file with a size", error.message());
+    file_size_ = checked_file_size(function_, path, "an IDX file");
     errno = 0;
 #ifdef _WIN32
     file_.reset(gzopen_w(path.c_str(), "rb"));
 #else
     file_.reset(gzopen(path.c_str(), "rb"));
 #endif
-    if (!file_) fail("a readable file", std::generic_category().message(errno));
+    if (!file_) fail("a readable file", system_reason(errno));
     gzbuffer(file_.get(), 1U << 16U);
   }
 
@@ -211,7 +205,7 @@ class IdxReader {
     int status = Z_OK;
     std::string_view message = gzerror(file_.get(), &status);
     if (message.starts_with(path_ + ": ")) message.remove_prefix(path_.size() + 2);
-    if (status == Z_ERRNO) fail("a readable file", std::generic_category().message(errno));
+    if (status == Z_ERRNO) fail("a readable file", system_reason(errno));
     if (status == Z_BUF_ERROR) fail("a whole gzip stream", "one that ends early (truncated)");
     if (status != Z_OK) fail("a whole gzip stream", message);
     return total;

@@ -18,6 +18,7 @@
 #include "shallow/types.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <concepts>
 #include <cstddef>
@@ -169,13 +170,6 @@ class NpyHeaderParser {
   std::string_view text_;
 };
 
-/// A number of `size` bytes, little endian.
-inline std::uint64_t little_endian(const char* bytes, std::size_t size) {
-  std::uint64_t value = 0;
-  for (std::size_t i = size; i-- > 0;) value = value << 8U | static_cast<unsigned char>(bytes[i]);
-  return value;
-}
-
 }  // namespace shallow::detail
 
 namespace shallow::io {
@@ -192,8 +186,7 @@ Eigen::Matrix<T, Dynamic, Dynamic> read_npy(const std::filesystem::path& path) {
   const auto fail = [&](std::string_view expected, std::string_view given) {
     detail::raise_expected<FileError>("read_npy", name, expected, given);
   };
-  const std::string bytes = detail::read_file("read_npy", path, "a .npy file",
-                                              static_cast<std::uintmax_t>(std::numeric_limits<Index>::max()));
+  const std::string bytes = detail::read_file("read_npy", path, "a .npy file");
   constexpr std::string_view magic("\x93NUMPY", 6);
   if (bytes.size() < 10) fail("a .npy file of at least 10 bytes", std::to_string(bytes.size()));
   if (std::string_view(bytes).substr(0, 6) != magic) fail("\\x93NUMPY at the start of a .npy file", "something else");
@@ -267,7 +260,7 @@ void write_npy(const std::filesystem::path& path, const Eigen::DenseBase<Derived
   // Spaces and a line's end, so that the values begin at a multiple of 64.
   header.append(63 - (10 + header.size()) % 64, ' ').append("\n");
   std::string start("\x93NUMPY\x01\x00", 8);
-  start.append(1, static_cast<char>(header.size() & 0xFFU)).append(1, static_cast<char>(header.size() >> 8U));
+  detail::append_little_endian(start, header.size(), 2);
 
   const Eigen::Array<T, Dynamic, Dynamic> plain = values.derived().array();
   std::string bytes(static_cast<std::size_t>(plain.size()) * sizeof(T), '\0');

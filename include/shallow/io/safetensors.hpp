@@ -239,10 +239,9 @@ class SafetensorsFile {
  public:
   SafetensorsFile(std::string_view function, const std::filesystem::path& path)
       : function_(function), path_(path.string()) {
-    bytes_ = read_file(function, path, "a safetensors file", std::uintmax_t(std::numeric_limits<Index>::max()));
+    bytes_ = read_file(function, path, "a safetensors file");
     if (bytes_.size() < 8) fail("a safetensors file of at least 8 bytes", std::to_string(bytes_.size()));
-    std::uint64_t length = 0;
-    for (std::size_t i = 8; i-- > 0;) length = length << 8U | static_cast<unsigned char>(bytes_[i]);
+    const std::uint64_t length = little_endian(bytes_.data(), 8);
     if (length > kSafetensorsHeaderLimit) {
       fail(numbered("a header of at most ", kSafetensorsHeaderLimit) + " bytes", std::to_string(length));
     }
@@ -277,8 +276,7 @@ class SafetensorsFile {
     const char* const from = bytes_.data() + start_ + tensor.offsets[0];
     std::vector<T> values(static_cast<std::size_t>(tensor.offsets[1] - tensor.offsets[0]) / size);
     for (std::size_t k = 0; k < values.size(); ++k) {
-      std::uint64_t bits = 0;
-      for (std::size_t i = size; i-- > 0;) bits = bits << 8U | static_cast<unsigned char>(from[k * size + i]);
+      const std::uint64_t bits = little_endian(from + k * size, size);
       const T value = wide ? static_cast<T>(std::bit_cast<double>(bits))
                            : static_cast<T>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
       if (!std::isfinite(value)) fail("finite numbers in " + quoted_excerpt(tensor.name), "NaN or infinity among them");
@@ -397,9 +395,7 @@ std::string safetensors_data(const Net& net, nlohmann::ordered_json& header) {
     const T* const values = net.parameters().data() + block.offset;
     for (Index i = 0; i < block.rows; ++i) {
       for (Index j = 0; j < block.cols; ++j) {
-        const auto bits = std::bit_cast<Bits>(values[i + j * block.rows]);
-        for (std::size_t byte = 0; byte < sizeof(T); ++byte)
-          data.push_back(static_cast<char>(bits >> (8 * byte) & 0xFFU));
+        append_little_endian(data, std::bit_cast<Bits>(values[i + j * block.rows]), sizeof(T));
       }
     }
     auto& entry = header[std::to_string(b - b % 2) + (bias ? ".bias" : ".weight")];
@@ -452,8 +448,8 @@ void save_safetensors(const std::filesystem::path& path, const Net& net,
     raise_expected<ValueError>("save", "info", numbered("a header of at most ", kSafetensorsHeaderLimit) + " bytes",
                                to_text(text.size()));
   }
-  std::string length(8, '\0');
-  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 0xFFU);
+  std::string length;
+  append_little_endian(length, text.size(), 8);
   write_file("save", path, {length, text, data});
 }
 
