@@ -34,12 +34,12 @@ set(SHALLOW_CORE_HEADERS
     datasets.hpp)
 
 # Readers and writers that need the standard library alone: they belong to the core's target, not to the umbrella.
-set(SHALLOW_IO_HEADERS io/file.hpp io/npy.hpp io/csv.hpp)
+set(SHALLOW_IO_HEADERS io/file.hpp io/npy.hpp io/csv.hpp io/description.hpp)
 
 # Components, each with a dependency of its own.
 set(SHALLOW_COMPONENTS idx safetensors)
 set(SHALLOW_IDX_HEADERS io/idx.hpp)
-set(SHALLOW_SAFETENSORS_HEADERS io/safetensors.hpp)
+set(SHALLOW_SAFETENSORS_HEADERS io/safetensors_file.hpp io/safetensors.hpp)
 
 # The umbrella: includes, direct or by way of others, of the whole core and nothing else.
 set(SHALLOW_UMBRELLA_HEADER shallow.hpp)

@@ -175,6 +175,9 @@ TEST_CASE("safetensors: a file of another program: layers in the order of their 
         "an activation of layer 1, or one given to load, given none");
   CHECK_THROWS_WITH_AS(io::load<DynamicNetwork<float>>(path, {.activations = {Tanh{}}}),
                        "load: activations: expected 2, one a layer of the file, given 1", ShapeError);
+  // They were silently ignored where the type says the activations.
+  CHECK_THROWS_WITH_AS(io::load<TwoLayerNet<float>>(path, {.activations = {Tanh{}, Sigmoid{}}}),
+                       "load: activations: expected none for a network whose type has them, given 2", ValueError);
 }
 
 TEST_CASE("safetensors: what saving refuses") {

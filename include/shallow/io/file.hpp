@@ -8,6 +8,7 @@
 #include "shallow/error.hpp"
 #include "shallow/types.hpp"
 
+#include <array>
 #include <atomic>
 #include <cctype>
 #include <cerrno>
@@ -152,6 +153,14 @@ inline std::uint64_t little_endian(const char* bytes, std::size_t size) {
 /// The way back: appends it to `bytes`.
 inline void append_little_endian(std::string& bytes, std::uint64_t value, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<char>(value >> (8 * i) & 0xFFU));
+}
+
+/// A number as text, with a point and no more digits than bring back the same number.
+template <std::floating_point T>
+std::string exact_text(T number) {
+  std::array<char, 32> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  return std::string(digits.data(), end);
 }
 
 /// A number written with a point, in full; false if the text is something else.

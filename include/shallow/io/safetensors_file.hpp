@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The safetensors format (https://github.com/huggingface/safetensors), whatever the tensors mean: what model files and
+/// checkpoints share.
+///
+///     8 bytes    length of the header, little endian
+///     header     JSON: {"0.weight": {"dtype": "F32", "shape": [4, 2], "data_offsets": [0, 32]}, ...,
+///                       "__metadata__": {"name": "text", ...}}
+///     then       the tensors, little endian, row after row, without gaps
+///
+/// Files are read as hostile: the header is at most 1 MiB, everything in it is checked before anything is allocated for
+/// it, and every byte of the rest belongs to exactly one tensor. Memory: the file, and for the header at most 64 times
+/// its length.
+
+#include "shallow/error.hpp"
+#include "shallow/io/file.hpp"
+#include "shallow/types.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace shallow::detail {
+
+inline constexpr std::uint64_t kSafetensorsHeaderLimit = 1 << 20;
+
+/// Bytes of a number of a safetensors type, 0 for an unknown type.
+inline std::uint64_t safetensors_size(std::string_view dtype) {
+  constexpr std::array<std::pair<std::string_view, int>, 13> sizes{{{"F64", 8},
+                                                                    {"F32", 4},
+                                                                    {"F16", 2},
+                                                                    {"BF16", 2},
+                                                                    {"I64", 8},
+                                                                    {"I32", 4},
+                                                                    {"I16", 2},
+                                                                    {"I8", 1},
+                                                                    {"U64", 8},
+                                                                    {"U32", 4},
+                                                                    {"U16", 2},
+                                                                    {"U8", 1},
+                                                                    {"BOOL", 1}}};
+  for (const auto& [name, size] : sizes) {
+    if (name == dtype) return static_cast<std::uint64_t>(size);
+  }
+  return 0;
+}
+
+/// What the format calls the type T.
+template <class T>
+constexpr std::string_view safetensors_type() {
+  if constexpr (std::is_floating_point_v<T>) {
+    return sizeof(T) == 8 ? "F64" : "F32";
+  } else {
+    static_assert(std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint32_t>);
+    return sizeof(T) == 8 ? "I64" : "U32";
+  }
+}
+
+/// A tensor as the header describes it.
+struct TensorEntry {
+  std::string name;
+  std::string dtype;
+  std::vector<std::uint64_t> shape;
+  std::vector<std::uint64_t> offsets;
+};
+
+/// Text of a file in a message: short, and printable.
+inline std::string quoted_excerpt(std::string_view text) {
+  std::string excerpt = "'";
+  for (const char c : text.substr(0, 60)) excerpt.push_back(c >= 32 && c < 127 ? c : '?');
+  return excerpt.append(text.size() > 60 ? "...'" : "'");
+}
+
+/// Receives the header event by event, so that nothing is built that the format does not know; `error` says what was
+/// expected and given when it refuses.
+class SafetensorsHeader {
+ public:
+  using Json = nlohmann::json;
+
+  std::vector<TensorEntry> tensors;
+  std::map<std::string, std::string> metadata;
+  std::string expected;
+  std::string given;
+
+  bool null() { return value("null"); }
+  bool boolean(bool) { return value("true or false"); }
+  bool number_integer(Json::number_integer_t number) {
+    return refuse("whole numbers >= 0 in the header", to_text(number));
+  }
+  bool number_float(Json::number_float_t, const std::string& text) {
+    return refuse("whole numbers >= 0 in the header", quoted_excerpt(text));
+  }
+  bool binary(Json::binary_t&) { return value("binary data"); }
+  bool number_unsigned(Json::number_unsigned_t number) {
+    if (state_ != State::shape && state_ != State::offsets) return value("a number");
+    auto& numbers = state_ == State::shape ? tensors.back().shape : tensors.back().offsets;
+    if (numbers.size() == (state_ == State::shape ? 8 : 2)) {
+      return refuse(state_ == State::shape ? "at most 8 dimensions" : "2 data_offsets", "more for " + current());
+    }
+    numbers.push_back(number);
+    return true;
+  }
+  bool string(std::string& text) {
+    if (state_ == State::metadata) {
+      metadata[key_] = text;
+      return true;
+    }
+    if (state_ != State::tensor || key_ != "dtype") return value("a string");
+    tensors.back().dtype = text;
+    return true;
+  }
+  bool start_object(std::size_t) {
+    if (state_ == State::start) {
+      state_ = State::top;
+    } else if (state_ == State::top && key_ == "__metadata__") {
+      state_ = State::metadata;
+    } else if (state_ == State::top) {
+      tensors.push_back({key_, {}, {}, {}});
+      seen_.clear();
+      state_ = State::tensor;
+    } else {
+      return value("an object");
+    }
+    return true;
+  }
+  bool key(std::string& name) {
+    auto& names = state_ == State::top ? top_ : state_ == State::metadata ? metadata_keys_ : seen_;
+    if (!names.insert(name).second) return refuse("every name in the header once", quoted_excerpt(name) + " twice");
+    if (state_ == State::tensor && name != "dtype" && name != "shape" && name != "data_offsets") {
+      return refuse("'dtype', 'shape' and 'data_offsets' of a tensor", quoted_excerpt(name) + " for " + current());
+    }
+    key_ = name;
+    return true;
+  }
+  bool end_object() {
+    if (state_ == State::tensor && seen_.size() != 3) {
+      return refuse("'dtype', 'shape' and 'data_offsets' of a tensor", "not all three for " + current());
+    }
+    if (state_ == State::tensor && tensors.back().offsets.size() != 2)
+      return refuse("2 data_offsets", "fewer for " + current());
+    state_ = state_ == State::top ? State::end : State::top;
+    return true;
+  }
+  bool start_array(std::size_t) {
+    if (state_ != State::tensor || key_ == "dtype") return value("an array");
+    state_ = key_ == "shape" ? State::shape : State::offsets;
+    return true;
+  }
+  bool end_array() {
+    state_ = State::tensor;
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
+    return refuse("a header of JSON", numbered("something else at its byte ", position));
+  }
+
+ private:
+  enum class State { start, top, metadata, tensor, shape, offsets, end };
+
+  std::string current() const { return "tensor " + quoted_excerpt(tensors.back().name); }
+  bool refuse(std::string what, std::string instead) {
+    if (expected.empty()) {
+      expected = std::move(what);
+      given = std::move(instead);
+    }
+    return false;
+  }
+  bool value(const char* instead) {
+    switch (state_) {
+      case State::start: return refuse("an object as the header", instead);
+      case State::top: return refuse("an object for every name in the header", instead);
+      case State::metadata: return refuse("strings as __metadata__", instead);
+      case State::shape:
+      case State::offsets: return refuse("whole numbers >= 0 in the header", instead);
+      default: break;
+    }
+    return refuse("a string 'dtype' and arrays 'shape' and 'data_offsets'", std::string(instead) + " for " + current());
+  }
+
+  State state_ = State::start;
+  std::string key_;
+  std::set<std::string> top_, metadata_keys_, seen_;
+};
+
+/// A safetensors file, read and believed.
+class SafetensorsFile {
+ public:
+  SafetensorsFile(std::string_view function, const std::filesystem::path& path)
+      : function_(function), path_(path.string()) {
+    bytes_ = read_file(function, path, "a safetensors file");
+    if (bytes_.size() < 8) fail("a safetensors file of at least 8 bytes", std::to_string(bytes_.size()));
+    const std::uint64_t length = little_endian(bytes_.data(), 8);
+    if (length > kSafetensorsHeaderLimit) {
+      fail(numbered("a header of at most ", kSafetensorsHeaderLimit) + " bytes", std::to_string(length));
+    }
+    if (length > bytes_.size() - 8) {
+      fail(numbered("a header of ", length) + " bytes", std::to_string(bytes_.size() - 8) + " (truncated)");
+    }
+    start_ = 8 + static_cast<std::size_t>(length);
+    const char* const text = bytes_.data() + 8;
+    if (!nlohmann::json::sax_parse(text, text + length, &header_)) fail(header_.expected, header_.given);
+    check_layout();
+  }
+
+  const std::vector<TensorEntry>& tensors() const { return header_.tensors; }
+  const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
+
+  const TensorEntry* find(std::string_view name) const {
+    const auto found = std::find_if(tensors().begin(), tensors().end(), [&](const auto& t) { return t.name == name; });
+    return found == tensors().end() ? nullptr : &*found;
+  }
+
+  /// The numbers of a tensor of float or double, in the order of the file.
+  /// \throws FileError expected F32 or F64 (F64 for a float network only if asked for); expected finite numbers
+  template <class T>
+  std::vector<T> numbers(const TensorEntry& tensor, bool round_to_float) const {
+    const bool wide = tensor.dtype == safetensors_type<double>();
+    if (!wide && tensor.dtype != safetensors_type<float>())
+      fail("numbers of type F32 or F64 in " + quoted_excerpt(tensor.name), quoted_excerpt(tensor.dtype));
+    if (wide && sizeof(T) < sizeof(double) && !round_to_float) {
+      fail("F32 in " + quoted_excerpt(tensor.name) + " for a float network (or the option round_to_float)", "'F64'");
+    }
+    return wide ? converted<T, double>(tensor) : converted<T, float>(tensor);
+  }
+
+  /// The numbers of a tensor of type T, whatever they are.
+  /// \throws FileError expected numbers of type T
+  template <class T>
+  std::vector<T> values(const TensorEntry& tensor) const {
+    if (tensor.dtype != safetensors_type<T>()) {
+      fail("numbers of type " + std::string(safetensors_type<T>()) + " in " + quoted_excerpt(tensor.name),
+           quoted_excerpt(tensor.dtype));
+    }
+    std::vector<T> values(size_of(tensor) / sizeof(T));
+    for (std::size_t k = 0; k < values.size(); ++k) values[k] = value<T>(tensor, k);
+    return values;
+  }
+
+  [[noreturn]] void fail(std::string_view expected, std::string_view given) const {
+    raise_expected<FileError>(function_, path_, expected, given);
+  }
+
+ private:
+  static std::size_t size_of(const TensorEntry& tensor) {
+    return static_cast<std::size_t>(tensor.offsets[1] - tensor.offsets[0]);
+  }
+  template <class T>
+  T value(const TensorEntry& tensor, std::size_t k) const {
+    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    const char* const from = bytes_.data() + start_ + tensor.offsets[0];
+    return std::bit_cast<T>(static_cast<Bits>(little_endian(from + k * sizeof(T), sizeof(T))));
+  }
+  template <class T, class Saved>
+  std::vector<T> converted(const TensorEntry& tensor) const {
+    std::vector<T> values(size_of(tensor) / sizeof(Saved));
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      values[k] = static_cast<T>(value<Saved>(tensor, k));
+      if (!std::isfinite(values[k])) {
+        fail("finite numbers in " + quoted_excerpt(tensor.name), "NaN or infinity among them");
+      }
+    }
+    return values;
+  }
+
+  /// Every tensor as large as its shape says, and one after the other from the first byte of the data to the last.
+  void check_layout() const {
+    std::vector<const TensorEntry*> order;
+    for (const TensorEntry& tensor : tensors()) order.push_back(&tensor);
+    std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->offsets < b->offsets; });
+    const std::uint64_t available = bytes_.size() - start_;
+    std::uint64_t at = 0;
+    for (const TensorEntry* const tensor : order) {
+      const std::string name = quoted_excerpt(tensor->name);
+      const std::uint64_t begin = tensor->offsets[0];
+      const std::uint64_t end = tensor->offsets[1];
+      if (begin != at) {
+        fail(numbered("data_offsets that continue at ", at) + " for " + name, numbered("", begin));
+      }
+      if (end < begin || end > available) {
+        fail(numbered("data_offsets within the ", available) + " bytes of data for " + name,
+             std::to_string(begin) + " to " + std::to_string(end));
+      }
+      const std::uint64_t size = safetensors_size(tensor->dtype);
+      if (size == 0) fail("a known 'dtype' for " + name, quoted_excerpt(tensor->dtype));
+      std::uint64_t count = (end - begin) / size;
+      bool fits = (end - begin) % size == 0;
+      std::uint64_t product = 1;
+      for (const std::uint64_t extent : tensor->shape) {
+        if (extent != 0 && product > count / extent) fits = false;
+        product = fits ? product * extent : 0;
+      }
+      if (!fits || product != count) {
+        fail("as many bytes as the shape of " + name + " needs", std::to_string(end - begin));
+      }
+      at = end;
+    }
+    if (at != available) fail(numbered("the end of the file after ", at) + " bytes of data", std::to_string(available));
+  }
+
+  std::string function_;
+  std::string path_;
+  std::string bytes_;
+  std::size_t start_ = 0;
+  SafetensorsHeader header_;
+};
+
+/// A safetensors file to be: add tensors and metadata, then write.
+class SafetensorsWriter {
+ public:
+  SafetensorsWriter() { header_["__metadata__"] = nlohmann::ordered_json::object(); }
+
+  void metadata(const std::string& name, const std::string& text) { header_["__metadata__"][name] = text; }
+
+  /// A tensor of float, double, or an integer of 32 or 64 bits, its numbers in the order of the file.
+  template <class T>
+  void tensor(const std::string& name, const std::vector<Index>& shape, const std::vector<T>& numbers) {
+    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    const std::size_t begin = data_.size();
+    for (const T& number : numbers) append_little_endian(data_, std::bit_cast<Bits>(number), sizeof(T));
+    auto& entry = header_[name];
+    entry["dtype"] = safetensors_type<T>();
+    entry["shape"] = shape;
+    entry["data_offsets"] = {begin, data_.size()};
+  }
+
+  /// \throws ValueError info: expected a header of at most 1 MiB
+  /// \throws FileError (path): expected a file that can be written, given the system's reason
+  void write(std::string_view function, const std::filesystem::path& path) const {
+    std::string text = header_.dump();
+    text.append((8 - text.size() % 8) % 8, ' ');
+    if (text.size() > kSafetensorsHeaderLimit) {
+      raise_expected<ValueError>(function, "info", numbered("a header of at most ", kSafetensorsHeaderLimit) + " bytes",
+                                 to_text(text.size()));
+    }
+    std::string length;
+    append_little_endian(length, text.size(), 8);
+    write_file(function, path, {length, text, data_});
+  }
+
+ private:
+  nlohmann::ordered_json header_;
+  std::string data_;
+};
+
+}  // namespace shallow::detail
