@@ -39,7 +39,7 @@ set(SHALLOW_IO_HEADERS io/file.hpp io/npy.hpp io/csv.hpp io/description.hpp)
 # Components, each with a dependency of its own.
 set(SHALLOW_COMPONENTS idx safetensors)
 set(SHALLOW_IDX_HEADERS io/idx.hpp)
-set(SHALLOW_SAFETENSORS_HEADERS io/safetensors_file.hpp io/safetensors.hpp)
+set(SHALLOW_SAFETENSORS_HEADERS io/safetensors_file.hpp io/safetensors.hpp io/checkpoint.hpp)
 
 # The umbrella: includes, direct or by way of others, of the whole core and nothing else.
 set(SHALLOW_UMBRELLA_HEADER shallow.hpp)

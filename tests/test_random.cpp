@@ -13,6 +13,7 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
+#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -339,4 +340,62 @@ TEST_CASE("RandomState refuses bad sizes, says so, and draws nothing") {
   CHECK_THROWS_WITH_AS(random.randn<float>(2, -2), "RandomState::randn: cols: expected >= 0, given -2",
                        shallow::ValueError);
   CHECK(random == RandomState(1));
+}
+
+TEST_CASE("RandomState: the twister is std::mt19937, draw for draw") {
+  for (const std::uint32_t seed : seeds) {
+    RandomState random(seed);
+    std::mt19937 twister(seed);
+    // below(2^32) is a draw as it comes.
+    for (int i = 0; i < 3'000; ++i) REQUIRE(static_cast<std::uint32_t>(random.below(Index(1) << 32)) == twister());
+  }
+  // The check value of the C++ standard ([rand.predef]).
+  RandomState random(5489);
+  for (int i = 1; i < 10'000; ++i) random.below(Index(1) << 32);
+  CHECK(random.below(Index(1) << 32) == 4123659995);
+}
+
+TEST_CASE("RandomState: a state is continued from anywhere; it is NumPy's") {
+  RandomState random(3);
+  for (int draws = 0; draws < 2'000; draws += 7) {
+    RandomState continued(random.state());
+    CHECK(continued == random);
+    for (int i = 0; i < 7; ++i) {
+      REQUIRE(continued.normal() == random.normal());
+      REQUIRE(continued.below(10) == random.below(10));
+    }
+    CHECK(continued.state() == random.state());
+  }
+  // numpy.random.RandomState(1).get_state(): the key of the seed, position 624; after random_sample(), 2; after randn(),
+  // one normal number is kept.
+  RandomState one(1);
+  CHECK(one.state().key[0] == 1);
+  CHECK(one.state().key[1] == 1812433254);
+  CHECK(one.state().key[2] == 3713160357);
+  CHECK(one.state().key[623] == 2069268389);
+  CHECK(one.state().position == 624);
+  CHECK_FALSE(one.state().kept_normal);
+  one.uniform();
+  CHECK(one.state().position == 2);
+  CHECK(one.state().key[0] == 2629073562);
+  one.normal();
+  CHECK(one.state().kept_normal);
+}
+
+TEST_CASE("RandomState: a state that no twister has is refused; of zeros, normal() would never return") {
+  RandomState::State state;
+  CHECK_THROWS_WITH_AS(RandomState{state}, "RandomState: key: expected words that are not all zero, given zeros",
+                       shallow::ValueError);
+  state.key[0] = 0x7fffffffU;
+  CHECK_THROWS_AS(RandomState{state}, shallow::ValueError);
+  state.key[0] = 0x80000000U;
+  CHECK(std::isfinite(RandomState(state).normal()));
+  state.position = 625;
+  CHECK_THROWS_WITH_AS(RandomState{state}, "RandomState: position: expected 0 .. 624, given 625", shallow::ValueError);
+  state.position = -1;
+  CHECK_THROWS_AS(RandomState{state}, shallow::ValueError);
+  state.position = 0;
+  state.kept_normal = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH_AS(RandomState{state}, "RandomState: kept_normal: expected a finite number, given nan",
+                       shallow::ValueError);
 }

@@ -9,7 +9,9 @@
 /// is counted once however many layers there are.
 ///
 /// An optimiser of your own offers `State<T>`, `check()` and `step(theta, g, state)`; with `prepare(size, state)`, too,
-/// which makes room in a new state, `fit` does not even allocate in its first step.
+/// which makes room in a new state, `fit` does not even allocate in its first step. Where its state has a static
+/// `each_member(state, f)`, which calls f(name, member) for every member, checkpoints can keep it: a member is a
+/// std::int64_t or a Vector<T> that is empty or as long as the parameters.
 
 #include "shallow/error.hpp"
 #include "shallow/packet_math.hpp"
@@ -78,6 +80,11 @@ struct GradientDescent {
   struct State {
     std::int64_t steps = 0;  ///< taken so far
 
+    /// For checkpoints: f(name, member) of every member.
+    template <class S, class F>
+    static void each_member(S& state, F&& f) {
+      f("steps", state.steps);
+    }
     friend bool operator==(const State&, const State&) = default;
   };
 
@@ -111,6 +118,12 @@ struct Momentum {
     std::int64_t steps = 0;  ///< taken so far
     Vector<T> velocity;      ///< v
 
+    /// For checkpoints: f(name, member) of every member.
+    template <class S, class F>
+    static void each_member(S& state, F&& f) {
+      f("steps", state.steps);
+      f("velocity", state.velocity);
+    }
     friend bool operator==(const State& a, const State& b) {
       return a.steps == b.steps && a.velocity.size() == b.velocity.size() && a.velocity == b.velocity;
     }
@@ -171,6 +184,13 @@ struct Adam {
     Vector<T> first;         ///< m
     Vector<T> second;        ///< v
 
+    /// For checkpoints: f(name, member) of every member.
+    template <class S, class F>
+    static void each_member(S& state, F&& f) {
+      f("steps", state.steps);
+      f("first", state.first);
+      f("second", state.second);
+    }
     friend bool operator==(const State& a, const State& b) {
       return a.steps == b.steps && a.first.size() == b.first.size() && a.first == b.first &&
              a.second.size() == b.second.size() && a.second == b.second;

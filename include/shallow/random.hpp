@@ -7,6 +7,8 @@
 #include "shallow/error.hpp"
 #include "shallow/types.hpp"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -14,8 +16,9 @@
 #include <iterator>
 #include <numeric>
 #include <optional>
-#include <random>
 #include <ranges>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,8 +36,8 @@ inline double rounded(double value) {
 }  // namespace detail
 
 /// A stream of random numbers that equals numpy.random.RandomState(seed) number for number: the Mersenne twister
-/// std::mt19937, 53-bit uniform numbers, normal numbers by the polar method. The distributions of the standard library
-/// are not used, since every standard library has its own.
+/// MT19937, 53-bit uniform numbers, normal numbers by the polar method. Nothing of <random> is used: every standard
+/// library has distributions of its own, and tells the state of std::mt19937 as text of its own.
 ///
 /// A regular value: a copy continues with the same numbers as the original, so saving and restoring the state is an
 /// assignment, and two states are equal when they will give the same numbers. Not for two threads at once.
@@ -48,7 +51,51 @@ class RandomState {
   RandomState() : RandomState(0) {}
 
   /// The stream of numpy.random.RandomState(seed).
-  explicit RandomState(std::uint32_t seed) : engine_(seed) {}
+  explicit RandomState(std::uint32_t seed) {
+    state_.key[0] = seed;
+    for (std::uint32_t i = 1; i < kWords; ++i) {
+      const std::uint32_t last = state_.key[i - 1];
+      state_.key[i] = 1812433253U * (last ^ last >> 30U) + i;
+    }
+  }
+
+  /// All that decides which numbers come next, as numpy.random.RandomState.get_state() tells it.
+  struct State {
+    std::array<std::uint32_t, 624> key{};  ///< words of the twister, not all zero
+    int position = 624;                    ///< the next word to use, 0 .. 624; at 624 new ones are made first
+    std::optional<double> kept_normal{};   ///< the second of a pair of normal numbers, if it has not been given out
+
+    friend bool operator==(const State&, const State&) = default;
+  };
+
+  /// Continues where the RandomState stood that this state was taken from.
+  /// \throws ValueError position: expected 0 .. 624; key: expected words that are not all zero (of the first the
+  ///         highest bit counts); kept_normal: expected a finite number
+  explicit RandomState(const State& state) : state_(state) {
+    const std::string_view broken = broken_part(state);
+    if (broken == "position") {
+      detail::raise_expected<ValueError>("RandomState", "position", "0 .. 624", std::to_string(state.position));
+    }
+    if (broken == "key") {
+      detail::raise_expected<ValueError>("RandomState", "key", "words that are not all zero", "zeros");
+    }
+    if (broken == "kept_normal") {
+      detail::raise_expected<ValueError>("RandomState", "kept_normal", "a finite number",
+                                         detail::to_text(*state.kept_normal));
+    }
+  }
+  /// The part of a state that is out of range: "position", "key" or "kept_normal"; empty if none is.
+  static std::string_view broken_part(const State& state) {
+    if (state.position < 0 || state.position > int(kWords)) return "position";
+    // Of zeros the twister makes zeros for ever, and normal() would never return.
+    const auto is_zero = [](std::uint32_t word) { return word == 0; };
+    if ((state.key[0] & kHighest) == 0 && std::all_of(state.key.begin() + 1, state.key.end(), is_zero)) return "key";
+    if (state.kept_normal && !std::isfinite(*state.kept_normal)) return "kept_normal";
+    return {};
+  }
+
+  /// To be kept in a file, say, and continued from. NumPy: get_state().
+  const State& state() const { return state_; }
 
   /// Uniform in [0, 1), a multiple of 2^-53: (2^26 (g1 >> 5) + (g2 >> 6)) / 2^53 with the next two 32-bit draws g1, g2.
   /// NumPy: random_sample().
@@ -64,9 +111,9 @@ class RandomState {
   /// uniform in [-1, 1) until 0 < r2 = x1^2 + x2^2 < 1; with f = sqrt(-2 ln(r2) / r2) both f x2 and f x1 are normal.
   /// The first is returned, the second kept for the next call.
   EIGEN_DONT_INLINE double normal() {
-    if (kept_normal_) {
-      const double kept = *kept_normal_;
-      kept_normal_.reset();
+    if (state_.kept_normal) {
+      const double kept = *state_.kept_normal;
+      state_.kept_normal.reset();
       return kept;
     }
     double x1, x2, r2;
@@ -78,7 +125,7 @@ class RandomState {
     } while (r2 >= 1.0 || r2 == 0.0);
     const double f = std::sqrt(-2.0 * std::log(r2) / r2);
     // Rounded too, lest the caller's own addition be fused with the product.
-    kept_normal_ = detail::rounded(f * x1);
+    state_.kept_normal = detail::rounded(f * x1);
     return detail::rounded(f * x2);
   }
 
@@ -143,10 +190,33 @@ class RandomState {
   friend bool operator==(const RandomState&, const RandomState&) = default;
 
  private:
-  std::uint32_t next_32_bits() { return static_cast<std::uint32_t>(engine_()); }
+  static constexpr std::uint32_t kWords = 624;
+  static constexpr std::uint32_t kHighest = 0x80000000U;
 
-  std::mt19937 engine_;
-  std::optional<double> kept_normal_;
+  /// The next draw of MT19937 (Matsumoto and Nishimura, "Mersenne twister", 1998).
+  std::uint32_t next_32_bits() {
+    if (state_.position == int(kWords)) renew();
+    std::uint32_t y = state_.key[static_cast<std::size_t>(state_.position++)];
+    y ^= y >> 11U;
+    y ^= y << 7U & 0x9d2c5680U;
+    y ^= y << 15U & 0xefc60000U;
+    return y ^ y >> 18U;
+  }
+
+  /// x_{k+624} = x_{k+397} ^ (highest bit of x_k, the other bits of x_{k+1}) A, for a whole round of words.
+  EIGEN_DONT_INLINE void renew() {
+    auto& x = state_.key;
+    const auto twist = [&](std::size_t k, std::size_t next, std::size_t far) {
+      const std::uint32_t y = (x[k] & kHighest) | (x[next] & ~kHighest);
+      x[k] = x[far] ^ y >> 1U ^ ((y & 1U) * 0x9908b0dfU);
+    };
+    for (std::size_t k = 0; k < 227; ++k) twist(k, k + 1, k + 397);
+    for (std::size_t k = 227; k < 623; ++k) twist(k, k + 1, k - 227);
+    twist(623, 0, 396);
+    state_.position = 0;
+  }
+
+  State state_;
 };
 
 }  // namespace shallow

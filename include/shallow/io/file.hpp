@@ -144,6 +144,22 @@ inline void write_file(std::string_view function, const std::filesystem::path& p
 #endif
 }
 
+/// Removes the new files beside `path` that crashes have left half written. For the only writer of `path`.
+inline void remove_leftovers(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const std::string start = path.filename().string() + ".";
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(start) || !name.ends_with(".new")) continue;
+    // Between the two stand the numbers of the process and of the file.
+    const std::string_view numbers = std::string_view(name).substr(start.size());
+    if (numbers.find_first_not_of("0123456789-") != numbers.size() - 4) continue;
+    std::error_code ignored;
+    std::filesystem::remove(entry->path(), ignored);
+  }
+}
+
 /// An unsigned number of `size` bytes, the lowest first.
 inline std::uint64_t little_endian(const char* bytes, std::size_t size) {
   std::uint64_t value = 0;

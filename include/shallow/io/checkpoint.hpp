@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Checkpoints: what training needs to go on after the process has ended, in the same bits as if it had not (needs
+/// nlohmann-json: link shallow::safetensors).
+///
+///     TwoLayerNet<double> net(2, 4, 1, {.seed = 2});
+///     TrainingState<Adam, double> state;
+///     io::Checkpoint checkpoint("flower.checkpoint", net, state, {.every_seconds = 30});
+///     checkpoint.resume();  // where an earlier run stopped, if there was one
+///     fit(net, X, Y, Adam{}, {.epochs = 10'000 - state.epochs, .on_epoch = checkpoint}, state);
+///
+/// A checkpoint is a safetensors file: "parameters", "optimizer.<member>", "random.key", "random.position",
+/// "random.normal" (none or one), "epochs", and the best so far: "best.epoch", "best.loss", "best.parameters". The
+/// metadata says which model it belongs to. Files are read as hostile, as model files are.
+
+#include "shallow/error.hpp"
+#include "shallow/fit.hpp"
+#include "shallow/io/description.hpp"
+#include "shallow/io/file.hpp"
+#include "shallow/io/safetensors_file.hpp"
+#include "shallow/random.hpp"
+#include "shallow/trainable.hpp"
+#include "shallow/types.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace shallow::io {
+
+/// When a checkpoint is written: whatever comes first. The last epoch of a `fit` is always kept.
+struct CheckpointOptions {
+  Index every_epochs = 0;    ///< >= 0; 0: not by their number, or after every one if every_seconds is 0, too
+  double every_seconds = 0;  ///< >= 0, since the last was written or the first epoch ended; 0: not by time
+};
+
+/// The parameters with the least loss so far: of the validation data, if there are any. Otherwise of the epoch's
+/// samples, each taken before the step that it led to, as in History.
+template <Scalar T>
+struct Best {
+  Index epoch = 0;  ///< of all that the TrainingState counts; 0 if there was none yet
+  double loss = std::numeric_limits<double>::infinity();
+  Vector<T> parameters;  ///< after that epoch
+
+  friend bool operator==(const Best& a, const Best& b) {
+    return a.epoch == b.epoch && a.loss == b.loss && a.parameters.size() == b.parameters.size() &&
+           a.parameters == b.parameters;
+  }
+};
+
+}  // namespace shallow::io
+
+namespace shallow::detail {
+
+/// A safetensors file that is a checkpoint.
+class CheckpointFile : public SafetensorsFile {
+ public:
+  /// \throws FileError expected a checkpoint of version 1; expected one of the model
+  CheckpointFile(std::string_view function, const std::filesystem::path& path, std::string_view model)
+      : SafetensorsFile(function, path) {
+    if (const auto version = text("shallow.checkpoint"); version != "1") {
+      fail("a checkpoint of version 1 (shallow.checkpoint)", version.empty() ? "none" : quoted_excerpt(version));
+    }
+    if (const auto saved = text("shallow.model"); saved != model) {
+      fail("a checkpoint of " + std::string(model), saved.empty() ? "none" : printable(saved));
+    }
+  }
+
+  /// The numbers of a tensor, which must be as many as one of `sizes`.
+  template <class T>
+  std::vector<T> numbers_of(const std::string& name, std::initializer_list<Index> sizes) {
+    const TensorEntry* const tensor = find(name);
+    if (tensor == nullptr) fail("a tensor '" + name + "'", "none");
+    ++read_;
+    std::vector<T> numbers = values<T>(*tensor);
+    const auto count = static_cast<Index>(numbers.size());
+    if (std::find(sizes.begin(), sizes.end(), count) == sizes.end()) {
+      std::string expected;
+      for (const Index size : sizes) expected.append(expected.empty() ? "" : " or ").append(std::to_string(size));
+      fail(expected + " numbers in '" + name + "'", std::to_string(count));
+    }
+    return numbers;
+  }
+
+  template <class T>
+  Vector<T> vector(const std::string& name, std::initializer_list<Index> sizes, bool finite) {
+    const std::vector<T> numbers = numbers_of<T>(name, sizes);
+    Vector<T> result(static_cast<Index>(numbers.size()));
+    std::copy(numbers.begin(), numbers.end(), result.data());
+    if (finite && !all_finite(result)) fail("finite numbers in '" + name + "'", "NaN or infinity among them");
+    return result;
+  }
+
+  /// A count: far from where adding one to it would overflow.
+  std::int64_t count(const std::string& name) {
+    constexpr std::int64_t most = std::numeric_limits<Index>::max() / 2;
+    const std::int64_t value = numbers_of<std::int64_t>(name, {1})[0];
+    if (value < 0 || value > most) fail(numbered("0 .. ", most) + " in '" + name + "'", std::to_string(value));
+    return value;
+  }
+
+  /// \throws FileError expected the tensors that were read
+  void check_all_read() const {
+    if (read_ != tensors().size()) {
+      fail(numbered("", read_) + " tensors", std::to_string(tensors().size()));
+    }
+  }
+
+ private:
+  std::string text(const std::string& key) const {
+    const auto found = metadata().find(key);
+    return found == metadata().end() ? std::string() : found->second;
+  }
+  static std::string printable(std::string_view text) {
+    std::string result;
+    for (const char c : text.substr(0, 400)) result.push_back(c >= 32 && c < 127 ? c : '?');
+    return result;
+  }
+
+  std::size_t read_ = 0;
+};
+
+}  // namespace shallow::detail
+
+namespace shallow::io {
+
+/// Writes what training needs to go on to a file, as the callback `on_epoch` of `fit`, and brings it back. Refers to
+/// the model and the state that are given to `fit`, which must outlive it. One run at a time may use a path.
+///
+/// Writing is atomic: at every moment the old checkpoint stands under the path or the new one, whenever the process is
+/// killed. A run that was resumed ends in the same bits as one that was never interrupted: parameters, optimiser, order
+/// of the samples, best so far. (If a loss turns infinite, the parameters `fit` goes back to are those it was resumed
+/// with, if they are the last whose loss it knows.) The library, the machine and the arguments of `fit` must be the
+/// same.
+template <Trainable M, class O>
+class Checkpoint {
+ public:
+  using Scalar = typename M::Scalar;
+  static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>, "shallow: files hold float or double");
+
+  /// \throws ValueError every_epochs, every_seconds: expected >= 0
+  Checkpoint(std::filesystem::path path, M& model, TrainingState<O, Scalar>& state,
+             const CheckpointOptions& options = {})
+      : path_(std::move(path)), model_(&model), state_(&state), options_(options) {
+    if (options.every_epochs < 0) {
+      detail::raise_expected<ValueError>("Checkpoint", "every_epochs", ">= 0", detail::to_text(options.every_epochs));
+    }
+    if (!(options.every_seconds >= 0)) {
+      detail::raise_expected<ValueError>("Checkpoint", "every_seconds", ">= 0", detail::to_text(options.every_seconds));
+    }
+  }
+  Checkpoint(const Checkpoint&) = delete;
+  Checkpoint& operator=(const Checkpoint&) = delete;
+
+  /// What `fit` calls: `.on_epoch = checkpoint`.
+  operator Callback() {
+    return [this](const Progress& progress) { update(progress); };
+  }
+
+  /// To be called after an epoch: notes the best parameters, and writes the file when it is time.
+  /// \throws FileError as save()
+  void update(const Progress& progress) {
+    const double loss = std::isnan(progress.validation_loss) ? progress.loss : progress.validation_loss;
+    if (loss < best_.loss) best_ = {state_->epochs, loss, model_->parameters()};
+    const auto now = Clock::now();
+    if (last_ == Clock::time_point()) last_ = now;
+    const double seconds = std::chrono::duration<double>(now - last_).count();
+    const bool always = options_.every_epochs == 0 && options_.every_seconds == 0;
+    if (always || progress.epoch == progress.epochs ||
+        (options_.every_epochs > 0 && state_->epochs % options_.every_epochs == 0) ||
+        (options_.every_seconds > 0 && seconds >= options_.every_seconds)) {
+      save();
+    }
+  }
+
+  /// Writes the file now.
+  /// \throws FileError (path): expected a file that can be written, given the system's reason; the old file then stands
+  void save() {
+    detail::SafetensorsWriter file;
+    file.metadata("shallow.version", detail::version_text());
+    file.metadata("shallow.checkpoint", "1");
+    file.metadata("shallow.model", model_text());
+    const auto vector = [&](const std::string& name, const auto& values) {
+      file.tensor(name, {values.size()}, std::vector<Scalar>(values.data(), values.data() + values.size()));
+    };
+    const auto count = [&](const std::string& name, std::int64_t value) {
+      file.tensor(name, {1}, std::vector<std::int64_t>{value});
+    };
+    vector("parameters", model_->parameters());
+    State::each_member(state_->optimizer, [&](const char* name, const auto& member) {
+      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, std::int64_t>) {
+        count(member_name(name), member);
+      } else {
+        vector(member_name(name), member);
+      }
+    });
+    const RandomState::State& random = state_->random.state();
+    file.tensor("random.key", {Index(random.key.size())},
+                std::vector<std::uint32_t>(random.key.begin(), random.key.end()));
+    count("random.position", random.position);
+    std::vector<double> normal;
+    if (random.kept_normal) normal.push_back(*random.kept_normal);
+    file.tensor("random.normal", {Index(normal.size())}, normal);
+    count("random.seeded", state_->seeded ? 1 : 0);
+    count("epochs", state_->epochs);
+    count("best.epoch", best_.epoch);
+    file.tensor("best.loss", {1}, std::vector<double>{best_.loss});
+    vector("best.parameters", best_.parameters);
+    file.write("Checkpoint", path_);
+    last_ = Clock::now();
+  }
+
+  /// Brings model, state and best so far to where the file says; true if there was one. What a crash has left half
+  /// written beside it is removed.
+  /// \throws FileError (path): expected a checkpoint of this model and optimiser, given what the file says; model and
+  ///         state are as before
+  bool resume() {
+    detail::remove_leftovers(path_);
+    std::error_code error;
+    if (!std::filesystem::exists(path_, error) && !error) return false;
+    detail::CheckpointFile file("Checkpoint", path_, model_text());
+    const Index size = model_->parameters().size();
+    const auto parameters = file.template vector<Scalar>("parameters", {size}, true);
+    TrainingState<O, Scalar> state;
+    State::each_member(state.optimizer, [&](const char* name, auto& member) {
+      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, std::int64_t>) {
+        member = file.count(member_name(name));
+      } else {
+        // A second moment may have grown to infinity, and training gone on.
+        member = file.template vector<Scalar>(member_name(name), {0, size}, false);
+      }
+    });
+    state.random = random_from(file);
+    state.seeded = file.count("random.seeded") != 0;
+    state.epochs = static_cast<Index>(file.count("epochs"));
+    Best<Scalar> best;
+    best.epoch = static_cast<Index>(file.count("best.epoch"));
+    best.loss = file.template numbers_of<double>("best.loss", {1})[0];
+    best.parameters = file.template vector<Scalar>("best.parameters", {best.epoch == 0 ? 0 : size}, true);
+    if (best.epoch > state.epochs) {
+      file.fail(detail::numbered("at most ", state.epochs) + ", the number of epochs, in 'best.epoch'",
+                std::to_string(best.epoch));
+    }
+    if (best.epoch == 0 ? !(best.loss > 0) || std::isfinite(best.loss) : !std::isfinite(best.loss)) {
+      file.fail("a finite number (infinity before the first epoch) in 'best.loss'", detail::to_text(best.loss));
+    }
+    file.check_all_read();
+    model_->parameters() = parameters;
+    std::swap(*state_, state);
+    std::swap(best_, best);
+    return true;
+  }
+
+  /// The parameters with the least loss so far: `net.parameters() = checkpoint.best().parameters`.
+  const Best<Scalar>& best() const { return best_; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using State = typename O::template State<Scalar>;
+  static_assert(
+      requires(State s) { State::each_member(s, [](const char*, auto&) {}); },
+      "shallow: checkpoints need each_member(state, f) of the optimiser's State");
+
+  static std::string member_name(const char* name) { return std::string("optimizer.").append(name); }
+
+  /// "float64: W1 4 x 2, b1 4 x 1, W2 1 x 4, b2 1 x 1; tanh, sigmoid; steps, first, second"
+  std::string model_text() const {
+    std::string text(sizeof(Scalar) == 4 ? "float32:" : "float64:");
+    const char* comma = " ";
+    for (const ParameterBlock& block : std::as_const(*model_).parameter_blocks()) {
+      text.append(comma).append(block.name).append(" ").append(detail::shape_text(block.rows, block.cols));
+      comma = ", ";
+    }
+    const M& net = *model_;
+    constexpr bool has_layers = requires { net.layer(Index(0)).activation(); }
+    || requires { net.template layer<0>().activation(); }
+    || requires { net.activation(); };
+    if constexpr (has_layers) text.append("; ").append(detail::saved_activations(net));
+    comma = "; ";
+    State::each_member(state_->optimizer, [&](const char* name, const auto&) {
+      text.append(comma).append(name);
+      comma = ", ";
+    });
+    return text;
+  }
+
+  static RandomState random_from(detail::CheckpointFile& file) {
+    RandomState::State random;
+    const auto key = file.template numbers_of<std::uint32_t>("random.key", {Index(random.key.size())});
+    std::copy(key.begin(), key.end(), random.key.begin());
+    const std::int64_t position = file.count("random.position");
+    random.position = static_cast<int>(std::min<std::int64_t>(position, 1000));
+    const auto normal = file.template numbers_of<double>("random.normal", {0, 1});
+    if (!normal.empty()) random.kept_normal = normal[0];
+    if (const auto broken = RandomState::broken_part(random); !broken.empty()) {
+      file.fail("a state of RandomState", std::string("one whose ").append(broken).append(" is impossible"));
+    }
+    return RandomState(random);
+  }
+
+  std::filesystem::path path_;
+  M* model_;
+  TrainingState<O, Scalar>* state_;
+  CheckpointOptions options_;
+  Best<Scalar> best_{};
+  Clock::time_point last_{};
+};
+
+}  // namespace shallow::io
