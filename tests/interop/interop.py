@@ -7,44 +7,15 @@ into the state_dict of an nn.Sequential, which must give the same outputs and, b
 gradients; what PyTorch and scikit-learn know goes the other way.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy
+import safetensors.torch
 import torch
 from sklearn.neural_network import MLPClassifier
-
-DTYPES = {'F32': ('<f4', torch.float32), 'F64': ('<f8', torch.float64)}
-
-
-def read_safetensors(path):
-    """(tensors, metadata) of a file, by https://github.com/huggingface/safetensors (README, "Format")."""
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], 'little')
-    header = json.loads(data[8:8 + length])
-    metadata = header.pop('__metadata__', {})
-    body = data[8 + length:]
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = entry['data_offsets']
-        values = numpy.frombuffer(body[begin:end], DTYPES[entry['dtype']][0]).reshape(entry['shape'])
-        tensors[name] = torch.from_numpy(values.copy())
-    return tensors, metadata
-
-
-def write_safetensors(path, tensors):
-    header, body = {}, b''
-    for name, tensor in tensors.items():
-        values = tensor.detach().numpy()
-        raw = numpy.ascontiguousarray(values).tobytes()
-        header[name] = {'dtype': 'F64' if values.dtype == numpy.float64 else 'F32', 'shape': list(values.shape),
-                        'data_offsets': [len(body), len(body) + len(raw)]}
-        body += raw
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, 'little') + text + body)
 
 
 def activation(text):
@@ -73,7 +44,7 @@ def check_ours(folder):
     worst = {torch.float32: 0.0, torch.float64: 0.0}
     paths = sorted(folder.glob('ours_*.safetensors'))
     for path in paths:
-        tensors, metadata = read_safetensors(path)
+        tensors, metadata = safetensors.torch.load(path.read_bytes())
         dtype = tensors['0.weight'].dtype
         layers = []
         for l, text in enumerate(metadata['shallow.activations'].split(', ')):
@@ -104,7 +75,7 @@ def write_theirs(folder):
                                   torch.nn.LeakyReLU(0.25), torch.nn.Linear(n[2], n[3]), torch.nn.Softmax(dim=1)).to(dtype)
         X = torch.randn(17, n[0], dtype=dtype)
         stem = folder / f'torch_{number}_{str(dtype).removeprefix("torch.")}'
-        write_safetensors(stem.with_suffix('.safetensors'), net.state_dict())
+        safetensors.torch.save_file(net.state_dict(), stem.with_suffix('.safetensors'))
         numpy.save(f'{stem}.X.npy', X.numpy().T)
         numpy.save(f'{stem}.A.npy', net(X).detach().numpy().T)
 
