@@ -189,7 +189,7 @@ TEST_CASE("checkpoint: broken files are refused with what and where, and nothing
     auto other = fresh<float>();
     TrainingState<Momentum, float> other_state;
     io::Checkpoint bad(path, other, other_state);
-    const std::string text = file_refusal("Checkpoint", path, [&] { bad.resume(); });
+    std::string text = file_refusal("Checkpoint", path, [&] { bad.resume(); });
     CHECK(other == fresh<float>());
     CHECK(other_state == TrainingState<Momentum, float>());
     return text;

@@ -96,6 +96,36 @@ TEST_CASE("csv: numbers too small to be normal are numbers") {
   CHECK(values(2, 0) == 0);
 }
 
+TEST_CASE_TEMPLATE(
+    "csv: a number out of range is too large or too small by its first digit, not by its exponent's sign", T, float,
+    double) {
+  const TemporaryFolder folder;
+  const std::string zeros(400, '0');
+  const auto refused_number = [&](const std::string& word) {
+    const auto path = folder.file("bad.csv", word + "\n");
+    return file_refusal("read_csv", path, [&] { read_csv<T>(path, {.header = false}); });
+  };
+  // 10^390: became 0.
+  for (const std::string& word : {"1" + zeros + "e-10", "-1" + zeros, "1" + zeros + "e5",
+                                  std::string("1e+99999999999999999999"), "0.0001e" + std::string(30, '9')}) {
+    CAPTURE(word);
+    CHECK(refused_number(word) == "a number in column 1 in line 1, given '" + word.substr(0, 60) + "'");
+  }
+  // 10^-390 and the like: were refused.
+  for (const std::string& word :
+       {"-0." + zeros + "1e10", "-." + zeros + "1e+10", "-00." + zeros + "1", "-1" + zeros + "e-900",
+        std::string("-1e-99999999999999999999"), "-." + zeros + "1"}) {
+    CAPTURE(word);
+    const auto values = read_csv<T>(folder.file("a.csv", word), {.header = false}).values;
+    CHECK(values(0, 0) == 0);
+    CHECK(std::signbit(values(0, 0)));
+  }
+  const auto values =
+      read_csv<T>(folder.file("a.csv", "1" + zeros + "e-400,0." + zeros + "1e401"), {.header = false}).values;
+  CHECK(values(0, 0) == 1);
+  CHECK(values(1, 0) == 1);
+}
+
 TEST_CASE_TEMPLATE("csv: what is written comes back, to the last bit", T, float, double) {
   const TemporaryFolder folder;
   Matrix<T> values = shallow::RandomState(1).randn<T>(3, 50);

@@ -8,6 +8,7 @@
 #include "shallow/error.hpp"
 #include "shallow/types.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cctype>
@@ -179,6 +180,21 @@ std::string exact_text(T number) {
   return std::string(digits.data(), end);
 }
 
+/// Whether a decimal number that is out of range is too small, not too large: by the power of ten of the first of its
+/// digits that is not zero.
+inline bool is_tiny(std::string_view text) {
+  const std::string_view digits = text.substr(0, text.find_first_of("eE"));
+  const std::size_t point = std::min(digits.find('.'), digits.size());
+  const std::size_t first = std::min(digits.find_first_of("123456789"), digits.size());
+  std::string_view written = text.substr(std::min(digits.size() + 1, text.size()));
+  if (written.starts_with('+')) written.remove_prefix(1);
+  std::int64_t exponent = 0;
+  const auto error = std::from_chars(written.data(), written.data() + written.size(), exponent).ec;
+  // No text is long enough to make up for such an exponent.
+  if (error == std::errc::result_out_of_range) return written.starts_with('-');
+  return exponent < static_cast<std::int64_t>(first) - static_cast<std::int64_t>(point);
+}
+
 /// A number written with a point, in full; false if the text is something else.
 template <std::floating_point T>
 bool parse_number(std::string_view text, T& number) {
@@ -187,9 +203,7 @@ bool parse_number(std::string_view text, T& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc::result_out_of_range && end == text.data() + text.size()) {
     // Too small is 0 for all purposes; too large is no number that could be worked with.
-    const std::size_t exponent = text.find_first_of("eE");
-    const bool tiny = exponent != std::string_view::npos ? text.substr(exponent + 1).starts_with('-')
-                                                         : text.substr(text.starts_with('-') ? 1 : 0).starts_with("0.");
+    const bool tiny = is_tiny(text);
     if (tiny) number = text.starts_with('-') ? T(-0.0) : T(0);
     return tiny;
   }
