@@ -53,7 +53,7 @@ TEST_CASE("csv: quotes, ends of lines, spaces and a byte order mark") {
 TEST_CASE("csv: missing values are errors with line and column, or NaN if asked for") {
   const TemporaryFolder folder;
   const std::string text = "\"a\n b\",c\n1,2\n,3\n";
-  CHECK(refused(folder, text) == "a number in column 1 (a\n b) in line 4, given nothing (a missing value)");
+  CHECK(refused(folder, text) == "a number in column 1 (a? b) in line 4, given nothing (a missing value)");
   CHECK(refused(folder, "1,NA\n", {.header = false}) ==
         "a number in column 2 in line 1, given nothing (a missing value)");
   const auto table = read_csv(folder.file("a.csv", "a,b\n1,\nNA,NaN\nnull,\" \"\n"), {.missing_as_nan = true});
@@ -85,6 +85,13 @@ TEST_CASE("csv: what is no number, too many and too few fields, and files withou
     CHECK_THROWS_WITH_AS(read_csv(folder / "none.csv", {.separator = separator}),
                          "read_csv: separator: expected no quote and no end of a line, given one of these", ValueError);
   }
+}
+
+TEST_CASE("csv: a zero byte cut the message of the refusal short; control characters are not passed on") {
+  const TemporaryFolder folder;
+  const auto path = folder.file("a.csv", std::string("a\0\x1B[1m\n\0\x7F\xC3\xBC\n", 11));
+  CHECK(file_refusal("read_csv", path, [&] { read_csv(path); }) ==
+        "a number in column 1 (a??[1m) in line 2, given '??\xC3\xBC'");
 }
 
 TEST_CASE("csv: numbers too small to be normal are numbers") {

@@ -366,8 +366,8 @@ TEST_CASE("RandomState: a state is continued from anywhere; it is NumPy's") {
     }
     CHECK(continued.state() == random.state());
   }
-  // numpy.random.RandomState(1).get_state(): the key of the seed, position 624; after random_sample(), 2; after randn(),
-  // one normal number is kept.
+  // numpy.random.RandomState(1).get_state(): the key of the seed, position 624; after random_sample(), 2; after
+  // randn(), one normal number is kept.
   RandomState one(1);
   CHECK(one.state().key[0] == 1);
   CHECK(one.state().key[1] == 1812433254);

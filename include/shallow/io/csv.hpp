@@ -46,6 +46,16 @@ struct CsvTable {
 
 namespace shallow::detail {
 
+/// Text of a file as a message shows it: short, and without the control characters that end a C string or steer a
+/// terminal.
+inline std::string without_controls(std::string_view text) {
+  std::string shown(text.substr(0, 60));
+  for (char& c : shown) {
+    if ((c >= 0 && c < 32) || c == 127) c = '?';
+  }
+  return shown;
+}
+
 /// Goes through a CSV text field by field.
 class CsvReader {
  public:
@@ -165,9 +175,10 @@ CsvTable<T> read_csv(const std::filesystem::path& path, const CsvOptions& option
       T number = std::numeric_limits<T>::quiet_NaN();
       if (!(missing && options.missing_as_nan) && (!detail::parse_number(word, number) || !std::isfinite(number))) {
         std::string where = detail::numbered("a number in column ", count);
-        if (count <= table.names.size()) where.append(" (").append(table.names[count - 1].substr(0, 60)).append(")");
+        if (count <= table.names.size())
+          where.append(" (").append(detail::without_controls(table.names[count - 1])).append(")");
         reader.fail(reader.line(), where,
-                    missing ? "nothing (a missing value)" : "'" + std::string(word.substr(0, 60)) + "'");
+                    missing ? "nothing (a missing value)" : "'" + detail::without_controls(word) + "'");
       }
       values.push_back(number);
     }
