@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <locale>
 #include <string>
@@ -81,10 +82,37 @@ TEST_CASE("csv: what is no number, too many and too few fields, and files withou
         "a separator or the end of the line after a quoted field in line 2, given something else");
   CHECK(refusal<FileError>([&] { read_csv(folder / "none.csv"); }) ==
         "read_csv: " + (folder / "none.csv").string() + ": expected a CSV file, given no file of this name");
-  for (const char separator : {'"', '\n', '\r'}) {
-    CHECK_THROWS_WITH_AS(read_csv(folder / "none.csv", {.separator = separator}),
-                         "read_csv: separator: expected no quote and no end of a line, given one of these", ValueError);
+}
+
+TEST_CASE("csv: a separator that is part of a number or of the format would not keep fields apart") {
+  const TemporaryFolder folder;
+  const std::string expected =
+      ": separator: expected an ASCII character, no letter, digit, sign, point, quote or end of a line, given ";
+  for (const char separator : {'"', '\n', '\r', '0', '9', 'a', 'Z', '+', '-', '.', '\xEF'}) {
+    CAPTURE(static_cast<int>(separator));
+    const std::string text = refusal<ValueError>([&] { read_csv(folder / "none.csv", {.separator = separator}); });
+    CHECK(text.starts_with("read_csv" + expected));
+    CHECK(refusal<ValueError>([&] { write_csv(folder / "a.csv", Matrix<double>{{1.5}}, {}, separator); }) ==
+          "write_csv" + text.substr(8));
   }
+  CHECK(refusal<ValueError>([&] { read_csv(folder / "none.csv", {.separator = '.'}); }).ends_with(", given '.'"));
+  CHECK(refusal<ValueError>([&] {
+          read_csv(folder / "none.csv", {.separator = '\n'});
+        }).ends_with(", given character 10"));
+  CHECK_FALSE(std::filesystem::exists(folder / "a.csv"));
+  for (const char separator : {',', ';', '\t', ' ', '|', ':', '\0', '@', '[', '`', '{', '/'}) {
+    CAPTURE(static_cast<int>(separator));
+    write_csv(folder / "b.csv", Matrix<double>{{1.5}, {-2e-20}}, {"a b", "c;d"}, separator);
+    const auto table = read_csv(folder / "b.csv", {.separator = separator});
+    CHECK(table.names == Names{"a b", "c;d"});
+    CHECK(table.values == Matrix<double>{{1.5}, {-2e-20}});
+  }
+}
+
+TEST_CASE("csv: a byte order mark in the first name was taken for the file's when it was read again") {
+  const TemporaryFolder folder;
+  write_csv(folder / "a.csv", Matrix<double>{{1}}, {"\xEF\xBB\xBFname"});
+  CHECK(read_csv(folder / "a.csv").names == Names{"\xEF\xBB\xBFname"});
 }
 
 TEST_CASE("csv: a zero byte cut the message of the refusal short; control characters are not passed on") {

@@ -139,6 +139,8 @@ void csv(Seeds& seeds) {
   seeds.add(tab | no_header, written(matrix, {}, '\t'));
   seeds.add(missing | as_float, written(gaps, {"a", "b"}));
   seeds.add(as_float, written(gaps, {"a", "b"}));
+  // The quoted mark belongs to the name, also when it is written again.
+  seeds.add(0, "\"\xEF\xBB\xBFname\"\n0");
   for (const char* text : {"a,b\r\n1,2\r\n3,4", "a\r1\r-2.5e-3\r", "\xEF\xBB\xBF\"a\",b\n\"1\", 2 \n\"+3\",\t4\n",
                            "a,b\n,NA\nnull,NaN\nnan,5\n", "a,b\n1\n", "a,b\n1,2,3\n", "a\n\"1", "a\n\"1\"2\n",
                            "a\n1e400\n", "a\n1e-400\n", "a\ninf\n", "\"a\r\nb\rc\"\n1\n", "a\n"}) {

@@ -30,7 +30,7 @@ namespace shallow::io {
 
 /// How a CSV file is written down.
 struct CsvOptions {
-  char separator = ',';         ///< between fields; no quote, no end of a line
+  char separator = ',';         ///< between fields: of ASCII, no letter, digit, sign, point, quote or end of a line
   bool header = true;           ///< whether the first line has the names of the columns
   bool missing_as_nan = false;  ///< an empty field, NA, NaN or null becomes NaN instead of an error
 };
@@ -56,12 +56,26 @@ inline std::string without_controls(std::string_view text) {
   return shown;
 }
 
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+/// A separator that is part of a number, or of the format, would not keep fields apart.
+/// \throws ValueError separator: expected an ASCII character, no letter, digit, sign, point, quote or end of a line
+inline void check_separator(std::string_view function, char separator) {
+  const auto code = static_cast<unsigned char>(separator);
+  const bool letter_or_digit = (code >= '0' && code <= '9') || ((code | 32U) >= 'a' && (code | 32U) <= 'z');
+  if (code > 127 || letter_or_digit || std::string_view("+-.\"\r\n").find(separator) != std::string_view::npos) {
+    raise_expected<ValueError>(
+        function, "separator", "an ASCII character, no letter, digit, sign, point, quote or end of a line",
+        code > 32 && code < 127 ? std::string("'").append(1, separator).append("'") : numbered("character ", code));
+  }
+}
+
 /// Goes through a CSV text field by field.
 class CsvReader {
  public:
   CsvReader(std::string_view function, std::string path, std::string_view text, char separator)
       : function_(function), path_(std::move(path)), text_(text), separator_(separator) {
-    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+    if (text_.starts_with(kByteOrderMark)) text_.remove_prefix(kByteOrderMark.size());
   }
 
   bool at_end() const { return at_ == text_.size(); }
@@ -142,12 +156,10 @@ namespace shallow::io {
 ///
 /// \throws FileError (path): expected a CSV file; expected a number in line l, column c (name), given what stands there
 ///         (or nothing: a missing value); expected as many fields in line l as in the first; at least one line
-/// \throws ValueError separator: expected no quote and no end of a line
+/// \throws ValueError separator: expected an ASCII character, no letter, digit, sign, point, quote or end of a line
 template <std::floating_point T = double>
 CsvTable<T> read_csv(const std::filesystem::path& path, const CsvOptions& options = {}) {
-  if (options.separator == '"' || options.separator == '\n' || options.separator == '\r') {
-    detail::raise_expected<ValueError>("read_csv", "separator", "no quote and no end of a line", "one of these");
-  }
+  detail::check_separator("read_csv", options.separator);
   const std::string text = detail::read_file("read_csv", path, "a CSV file");
   detail::CsvReader reader("read_csv", path.string(), text, options.separator);
   CsvTable<T> table;
@@ -196,14 +208,18 @@ CsvTable<T> read_csv(const std::filesystem::path& path, const CsvOptions& option
 }
 
 /// Writes a matrix (any Eigen expression of floats or doubles) as a CSV file, column j becoming line j, with a header
-/// if there are names. Atomic: a crash leaves the old file or the new one. NaN is written as an empty field. \throws
-/// FileError (path): expected a file that can be written, given the system's reason \throws ShapeError names: expected
-/// none, or one for every row \throws ValueError values: expected numbers that are finite or NaN
+/// if there are names. Atomic: a crash leaves the old file or the new one. NaN is written as an empty field.
+///
+/// \throws FileError (path): expected a file that can be written, given the system's reason
+/// \throws ShapeError names: expected none, or one for every row
+/// \throws ValueError values: expected numbers that are finite or NaN
+/// \throws ValueError separator: expected an ASCII character, no letter, digit, sign, point, quote or end of a line
 template <class Derived>
   requires std::floating_point<typename Derived::Scalar>
 void write_csv(const std::filesystem::path& path, const Eigen::DenseBase<Derived>& matrix,
                const std::vector<std::string>& names = {}, char separator = ',') {
   using T = typename Derived::Scalar;
+  detail::check_separator("write_csv", separator);
   const Eigen::Array<T, Dynamic, Dynamic> values = matrix.derived().array();
   if (!names.empty() && static_cast<Index>(names.size()) != values.rows()) {
     detail::raise_expected<ShapeError>("write_csv", "names",
@@ -213,7 +229,9 @@ void write_csv(const std::filesystem::path& path, const Eigen::DenseBase<Derived
   std::string text;
   for (const std::string& name : names) {
     if (&name != &names.front()) text.push_back(separator);
-    const bool plain = name.find_first_of(std::string("\"\r\n") + separator) == std::string::npos;
+    // Quoted, a byte order mark at the beginning of the file stays part of the name.
+    const bool plain = name.find_first_of(std::string("\"\r\n") + separator) == std::string::npos &&
+                       !name.starts_with(detail::kByteOrderMark);
     if (!plain) text.push_back('"');
     for (const char c : name) text.append(c == '"' ? 2 : 1, c);
     if (!plain) text.push_back('"');
