@@ -37,12 +37,13 @@ set(SHALLOW_CORE_HEADERS
 set(SHALLOW_IO_HEADERS io/file.hpp io/npy.hpp io/csv.hpp io/description.hpp)
 
 # Components, each with a dependency of its own.
-set(SHALLOW_COMPONENTS idx safetensors)
+set(SHALLOW_COMPONENTS idx safetensors onnx)
 set(SHALLOW_IDX_HEADERS io/idx.hpp)
 set(SHALLOW_SAFETENSORS_HEADERS io/safetensors_file.hpp io/safetensors.hpp io/checkpoint.hpp)
+set(SHALLOW_ONNX_HEADERS io/onnx.hpp)
 
 # The umbrella: includes, direct or by way of others, of the whole core and nothing else.
 set(SHALLOW_UMBRELLA_HEADER shallow.hpp)
 
 set(SHALLOW_HEADERS_IN_ORDER ${SHALLOW_CORE_HEADERS} ${SHALLOW_IO_HEADERS} ${SHALLOW_IDX_HEADERS}
-                             ${SHALLOW_SAFETENSORS_HEADERS} ${SHALLOW_UMBRELLA_HEADER})
+                             ${SHALLOW_SAFETENSORS_HEADERS} ${SHALLOW_ONNX_HEADERS} ${SHALLOW_UMBRELLA_HEADER})

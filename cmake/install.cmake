@@ -18,6 +18,7 @@ configure_package_config_file(cmake/shallow-config.cmake.in "${PROJECT_BINARY_DI
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/shallow-config-version.cmake" COMPATIBILITY SameMinorVersion
                                  ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/shallow-config.cmake" "${PROJECT_BINARY_DIR}/shallow-config-version.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/Findprotozero.cmake"
         DESTINATION "${shallow_config_dir}")
 
 configure_file(cmake/shallow.pc.in "${PROJECT_BINARY_DIR}/shallow.pc" @ONLY)

@@ -185,6 +185,8 @@ TEST_CASE("safetensors: what saving refuses") {
   TwoLayerNet<float> net(2, 4, 1);
   CHECK_THROWS_WITH_AS(io::save(net, folder / "a", {.classes = {"one"}}),
                        "save: classes: expected 2 names, or none, given 1", ShapeError);
+  CHECK_THROWS_WITH_AS(io::save(net, folder / "a", {.loss = "\xE2\x82"}),
+                       "save: loss: expected a name in UTF-8, given other bytes", ValueError);
   CHECK_THROWS_WITH_AS(io::save(net, folder / "a", {.loss = std::string(2 << 20, 'x')}),
                        doctest::Contains("save: info: expected a header of at most 1048576 bytes, given "), ValueError);
   net.parameters()(3) = std::numeric_limits<float>::quiet_NaN();
@@ -320,4 +322,21 @@ TEST_CASE("safetensors: files that are not there or cannot be written") {
   CHECK(refusal<FileError>([&] {
           io::save(TwoLayerNet<float>(2, 4, 1), folder.path());
         }).find("expected a file that can be written, given ") != std::string::npos);
+}
+
+TEST_CASE("safetensors: class names that are not UTF-8 left as an exception of the JSON library") {
+  const TemporaryFolder folder;
+  const TwoLayerNet<float> net(2, 4, 1);
+  for (const char* good : {"", "a\n\"", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
+                           "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+    io::save(net, folder / "a", {.classes = {good, "b"}});
+    CHECK(io::load_info(folder / "a").classes[0] == good);
+  }
+  for (const char* bad :
+       {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2g", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xE2\x82",
+        "\xE2\x82g", "\xF0\x8F\xBF\xBF", "\xF0\x90\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_WITH_AS(io::save(net, folder / "a", {.classes = {"b", bad}}),
+                         "save: classes: expected names in UTF-8, given other bytes in name 1", ValueError);
+  }
 }

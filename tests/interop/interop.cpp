@@ -8,6 +8,8 @@
 #include <shallow/io/safetensors.hpp>
 #include <shallow/shallow.hpp>
 
+#include "random_network.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -23,34 +25,9 @@ using namespace shallow;
 constexpr int networks = 50;
 
 template <class T>
-AnyActivation<T> hidden(RandomState& random) {
-  switch (random.below(5)) {
-    case 0: return Sigmoid{};
-    case 1: return ReLU{};
-    case 2: return LeakyReLU{.slope = 0.05 + 0.3 * random.uniform()};
-    case 3: return Identity{};
-    default: return Tanh{};
-  }
-}
-template <class T>
-AnyActivation<T> output(RandomState& random) {
-  switch (random.below(3)) {
-    case 0: return Softmax{};
-    case 1: return Sigmoid{};
-    default: return hidden<T>(random);
-  }
-}
-
-template <class T>
 void write(const fs::path& folder, int number, RandomState& random) {
-  std::vector<LayerSpec<T>> layers;
-  const Index depth = 1 + random.below(4);
-  for (Index l = 1; l <= depth; ++l) {
-    layers.push_back({1 + random.below(40), l == depth ? output<T>(random) : hidden<T>(random)});
-  }
-  DynamicNetwork<T> net(1 + random.below(30), layers, {.seed = static_cast<std::uint32_t>(number)});
+  const auto net = random_network<T>(random, static_cast<std::uint32_t>(number));
   const Matrix<T> X = random.randn<T>(net.n_x(), 1 + random.below(60));
-  for (Index l = 0; l < net.depth(); ++l) net.layer(l).bias() = random.randn<T>(net.layer(l).n_out(), 1);
   // One distribution a column, which every loss takes.
   const Matrix<T> Y = Softmax{}(random.randn<T>(net.n_y(), X.cols())).matrix();
 

@@ -15,6 +15,7 @@
 #include "shallow/version.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -135,13 +136,81 @@ void check_parameters(std::string_view function, const Net& net) {
   }
 }
 
-/// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
-template <class Net>
-void check_classes(std::string_view function, const Net& net, const io::ModelInfo& info) {
-  const Index names = std::max<Index>(net.n_y(), 2);
-  if (!info.classes.empty() && static_cast<Index>(info.classes.size()) != names) {
-    raise_expected<ShapeError>(function, "classes", to_text(names) + " names, or none", to_text(info.classes.size()));
+/// Whether `text` is UTF-8 (RFC 3629): no stray or missing bytes, no more bytes than needed, no surrogates, nothing
+/// beyond U+10FFFF.
+inline bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = [&](std::size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0U; };
+    const unsigned first = byte(i++);
+    if (first < 0x80) continue;
+    if (first < 0xC2 || first > 0xF4) return false;
+    const unsigned second = byte(i++);
+    const unsigned least = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    const unsigned most = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    if (second < least || second > most) return false;
+    for (unsigned more = first < 0xE0 ? 0 : first < 0xF0 ? 1 : 2; more > 0; --more) {
+      if ((byte(i++) & 0xC0U) != 0x80) return false;
+    }
   }
+  return true;
+}
+
+/// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
+/// \throws ValueError classes: expected names in UTF-8
+template <class Net>
+void check_classes(std::string_view function, const Net& net, const std::vector<std::string>& classes) {
+  const Index names = std::max<Index>(net.n_y(), 2);
+  if (!classes.empty() && static_cast<Index>(classes.size()) != names) {
+    raise_expected<ShapeError>(function, "classes", to_text(names) + " names, or none", to_text(classes.size()));
+  }
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (!is_utf8(classes[i])) {
+      raise_expected<ValueError>(function, "classes", "names in UTF-8", numbered("other bytes in name ", i));
+    }
+  }
+}
+
+/// For writers whose format knows the library's activations alone.
+/// \throws ValueError activation: expected one of the library's
+template <class G>
+[[noreturn]] void raise_unknown_activation(std::string_view function, const G& g) {
+  raise_expected<ValueError>(function, "activation", "one of the library's",
+                             "'" + std::string(activation_name(g)) + "'");
+}
+
+/// A number as one of type T.
+/// \throws ValueError `argument`: expected numbers that a float holds
+template <class T, class Number>
+T rounded(std::string_view function, std::string_view argument, const Number& number) {
+  const auto result = static_cast<T>(number);
+  if (!std::isfinite(result)) {
+    raise_expected<ValueError>(function, argument, "numbers that a float holds", to_text(number));
+  }
+  return result;
+}
+/// The numbers of a matrix row after row, as formats have them.
+/// \throws ValueError `argument`: expected numbers that a float holds
+template <class T, class M>
+std::vector<T> rows_of(std::string_view function, std::string_view argument, const M& matrix) {
+  std::vector<T> numbers;
+  numbers.reserve(static_cast<std::size_t>(matrix.size()));
+  for (Index i = 0; i < matrix.rows(); ++i) {
+    for (Index j = 0; j < matrix.cols(); ++j) numbers.push_back(rounded<T>(function, argument, matrix(i, j)));
+  }
+  return numbers;
+}
+/// What a scaler divides by.
+/// \throws ValueError scales: expected numbers > 0 that a float holds
+template <class T, class U>
+std::vector<T> scales_of(std::string_view function, const StandardScaler<U>& scaler) {
+  std::vector<T> scales = rows_of<T>(function, "scales", scaler.scales());
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    if (!(scales[i] > T(0))) {
+      raise_expected<ValueError>(function, "scales", "numbers > 0 that a float holds",
+                                 to_text(scaler.scales()(static_cast<Index>(i))));
+    }
+  }
+  return scales;
 }
 
 }  // namespace shallow::detail

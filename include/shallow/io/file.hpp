@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -26,6 +27,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <vector>
 
 #if __has_include(<unistd.h>)
@@ -170,6 +172,13 @@ inline std::uint64_t little_endian(const char* bytes, std::size_t size) {
 /// The way back: appends it to `bytes`.
 inline void append_little_endian(std::string& bytes, std::uint64_t value, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<char>(value >> (8 * i) & 0xFFU));
+}
+
+/// Appends numbers of 32 or 64 bits, each with its lowest byte first.
+template <class T>
+void append_numbers(std::string& bytes, const std::vector<T>& numbers) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  for (const T& number : numbers) append_little_endian(bytes, std::bit_cast<Bits>(number), sizeof(T));
 }
 
 /// A number as text, with a point and no more digits than bring back the same number.

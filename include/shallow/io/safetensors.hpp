@@ -369,11 +369,15 @@ namespace shallow::io {
 /// \throws FileError (path): expected a file that can be written, given the system's reason
 /// \throws ValueError net: expected finite parameters
 /// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
+/// \throws ValueError classes: expected names in UTF-8; loss: expected a name in UTF-8
 template <class Model>
 void save(const Model& model, const std::filesystem::path& path, const ModelInfo& info = {}) {
   const auto& net = detail::net_of(model);
   detail::check_parameters("save", net);
-  detail::check_classes("save", net, info);
+  detail::check_classes("save", net, info.classes);
+  if (!detail::is_utf8(info.loss)) {
+    detail::raise_expected<ValueError>("save", "loss", "a name in UTF-8", "other bytes");
+  }
   detail::SafetensorsWriter file;
   file.metadata("format", "pt");
   file.metadata("shallow.version", detail::version_text());
@@ -387,13 +391,9 @@ void save(const Model& model, const std::filesystem::path& path, const ModelInfo
   int place = 0;
   detail::for_each_layer(net, [&](const auto& layer) {
     using T = typename Model::Scalar;
-    std::vector<T> rows;  // row after row
-    for (Index o = 0; o < layer.n_out(); ++o) {
-      for (Index i = 0; i < layer.n_in(); ++i) rows.push_back(layer.weights()(o, i));
-    }
-    file.tensor(std::to_string(place) + ".weight", {layer.n_out(), layer.n_in()}, rows);
-    file.tensor(std::to_string(place) + ".bias", {layer.n_out()},
-                std::vector<T>(layer.bias().data(), layer.bias().data() + layer.n_out()));
+    file.tensor(std::to_string(place) + ".weight", {layer.n_out(), layer.n_in()},
+                detail::rows_of<T>("save", "net", layer.weights()));
+    file.tensor(std::to_string(place) + ".bias", {layer.n_out()}, detail::rows_of<T>("save", "net", layer.bias()));
     place += 2;
   });
   file.write("save", path);

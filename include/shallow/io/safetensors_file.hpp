@@ -329,9 +329,8 @@ class SafetensorsWriter {
   /// A tensor of float, double, or an integer of 32 or 64 bits, its numbers in the order of the file.
   template <class T>
   void tensor(const std::string& name, const std::vector<Index>& shape, const std::vector<T>& numbers) {
-    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
     const std::size_t begin = data_.size();
-    for (const T& number : numbers) append_little_endian(data_, std::bit_cast<Bits>(number), sizeof(T));
+    append_numbers(data_, numbers);
     auto& entry = header_[name];
     entry["dtype"] = safetensors_type<T>();
     entry["shape"] = shape;
