@@ -3,69 +3,26 @@
 /// included (dlib 471: a last, shorter mini-batch reallocated everything). And what the first step allocates does not
 /// grow with the number of samples.
 ///
-/// The program replaces malloc and its kin for the whole process (glibc keeps its own under the names __libc_*),
-/// because Eigen allocates by malloc, past operator new, and its own check for that vanishes with NDEBUG. With the
-/// argument `planted` it takes a temporary in the loop on purpose and must then fail: a test that cannot fail is none.
+/// Eigen's own check for that vanishes with NDEBUG. With the argument `planted` the program takes a temporary in the
+/// loop on purpose and must then fail: a test that cannot fail is none.
 
 #include "shallow/shallow.hpp"
 
-#include <cerrno>
+#include "counted_malloc.hpp"
+
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 namespace {
-bool counting = false;
-long allocations = 0;
-std::size_t bytes = 0;
-
-void count(std::size_t size) {
-  if (!counting) return;
-  ++allocations;
-  bytes += size;
-}
+using counted::allocations;
+using counted::bytes;
+using counted::counting;
 
 /// An address stored here has to exist: a compiler may leave out an allocation that nobody sees (Clang does).
 const void* volatile seen = nullptr;
 }  // namespace
-
-extern "C" {
-// NOLINTBEGIN(bugprone-reserved-identifier): the names are glibc's
-void* __libc_malloc(std::size_t size);
-void* __libc_calloc(std::size_t count, std::size_t size);
-void* __libc_realloc(void* p, std::size_t size);
-void* __libc_memalign(std::size_t alignment, std::size_t size);
-void __libc_free(void* p);
-// NOLINTEND(bugprone-reserved-identifier)
-
-void* malloc(std::size_t size) {
-  count(size);
-  return __libc_malloc(size);
-}
-void* calloc(std::size_t n, std::size_t size) {
-  count(n * size);
-  return __libc_calloc(n, size);
-}
-void* realloc(void* p, std::size_t size) {
-  count(size);
-  return __libc_realloc(p, size);
-}
-void* memalign(std::size_t alignment, std::size_t size) {
-  count(size);
-  return __libc_memalign(alignment, size);
-}
-void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  count(size);
-  return __libc_memalign(alignment, size);
-}
-int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
-  count(size);
-  *p = __libc_memalign(alignment, size);
-  return *p ? 0 : ENOMEM;
-}
-void free(void* p) { __libc_free(p); }
-}
 
 namespace {
 

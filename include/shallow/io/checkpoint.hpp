@@ -13,7 +13,8 @@
 ///
 /// A checkpoint is a safetensors file: "parameters", "optimizer.<member>", "random.key", "random.position",
 /// "random.normal" (none or one), "epochs", and the best so far: "best.epoch", "best.loss", "best.parameters". The
-/// metadata says which model it belongs to. Files are read as hostile, as model files are.
+/// metadata says which model it belongs to. Files are read as hostile, as model files are. Memory: three times the
+/// file, and for the header at most 64 times its length.
 
 #include "shallow/error.hpp"
 #include "shallow/fit.hpp"

@@ -8,7 +8,7 @@
 /// and a line may end. Lines end in LF, CR LF or CR; a UTF-8 byte order mark is skipped. Numbers are read and written
 /// with a point whatever the locale, and written with as many digits as bring back the same number.
 ///
-/// Memory: the file and the matrix, and for every line its start.
+/// Memory: the file, twice the matrix, and the names; at most 40 times the file, whatever stands in it.
 
 #include "shallow/error.hpp"
 #include "shallow/io/file.hpp"
@@ -18,6 +18,7 @@
 #include <charconv>
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -81,6 +82,13 @@ class CsvReader {
   bool at_end() const { return at_ == text_.size(); }
   /// The line of the file, counted from 1, in which the field read last begins.
   std::int64_t line() const { return field_line_; }
+
+  /// No more fields than this follow.
+  std::size_t most_fields() const {
+    const auto ends = std::count_if(text_.begin() + static_cast<std::ptrdiff_t>(at_), text_.end(),
+                                    [this](char c) { return ends_field(c); });
+    return static_cast<std::size_t>(ends) + 1;
+  }
 
   /// The next field; `last` becomes true if its line ends after it.
   std::string_view field(bool& last) {
@@ -165,11 +173,15 @@ CsvTable<T> read_csv(const std::filesystem::path& path, const CsvOptions& option
   CsvTable<T> table;
   std::size_t fields = 0;
   if (options.header && !reader.at_end()) {
+    // Counted first: as they grow, vectors take three times what they hold.
+    detail::CsvReader ahead = reader;
+    for (bool last = false; !last; ++fields) ahead.field(last);
+    table.names.reserve(fields);
     for (bool last = false; !last;) table.names.emplace_back(reader.field(last));
-    fields = table.names.size();
   }
 
   std::vector<T> values;
+  values.reserve(reader.most_fields());
   Index lines = 0;
   while (!reader.at_end()) {
     std::size_t count = 0;

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/// What the readers of files say of their memory: a small multiple of the file, whatever stands in it. Every file here
+/// is the worst of its kind that could be thought of: the most numbers, names or tensors for its bytes, and lengths
+/// that lie.
+///
+/// With the argument `planted` a copy of the file too many is taken on purpose, and every case must fail.
+
+#include "shallow/io/checkpoint.hpp"
+#include "shallow/io/csv.hpp"
+#include "shallow/io/idx.hpp"
+#include "shallow/io/npy.hpp"
+#include "shallow/io/safetensors.hpp"
+#include "shallow/shallow.hpp"
+
+#include "counted_malloc.hpp"
+#include "temporary_folder.hpp"
+#include <zlib.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace shallow;
+
+int passed = 0;
+int failed = 0;
+bool planted = false;
+
+constexpr std::size_t KiB = 1024;
+constexpr std::size_t MiB = 1024 * KiB;
+/// What does not grow with the file: a buffer of the C library, texts of errors.
+constexpr std::size_t constant = 64 * KiB;
+
+/// Reads a file; `allowed` bytes may be allocated at a time.
+template <class Read>
+void check(const char* what, std::size_t file, std::size_t allowed, bool taken, Read&& read) {
+  const std::size_t before = counted::live;
+  counted::peak = before;
+  bool done = false;
+  {
+    // As large as what is allowed, so that no file is small enough to hide it.
+    const std::vector<char> too_many(planted ? allowed + constant : 0, 'x');
+    try {
+      read();
+      done = true;
+    } catch (const FileError&) {
+    }
+  }
+  const std::size_t peak = counted::peak - before;
+  const bool good = peak <= allowed + constant && done == taken && counted::live <= before + constant;
+  std::printf("%-66s %10zu bytes, %10zu at most (%5.1f times)%s\n", what, file, peak,
+              static_cast<double>(peak) / static_cast<double>(file), good ? "" : "  FAILED");
+  ++(good ? passed : failed);
+}
+
+std::string repeated(std::string_view text, std::size_t count) {
+  std::string result;
+  result.reserve(text.size() * count);
+  for (std::size_t i = 0; i < count; ++i) result.append(text);
+  return result;
+}
+
+void csv(const TemporaryFolder& folder) {
+  const auto read = [&](const char* what, const std::string& text, bool taken, const io::CsvOptions& options) {
+    const auto path = folder.file("a.csv", text);
+    check(what, text.size(), 40 * text.size(), taken, [&] { io::read_csv(path, options); });
+  };
+  read("csv: one digit a field", repeated("0,1,2,3,4,5,6,7\n", 100'000), true, {.header = false});
+  read("csv: one digit a line", repeated("1\n", 1'000'000), true, {.header = false});
+  read("csv: empty lines as NaN", repeated("\n", 1'000'000), true, {.header = false, .missing_as_nan = true});
+  read("csv: a header of empty names", repeated(",", 1'000'000) + "\n1\n", false, {});
+  read("csv: a header of short names", repeated("0123456789abcdef,", 100'000) + "\n1\n", false, {});
+  read("csv: a quoted field of separators", "\"" + repeated(",", 1'000'000) + "\"\n1\n", true, {});
+  read("csv: a quoted field that does not end", "\"" + repeated("\"\"", 1'000'000), false, {});
+}
+
+void npy(const TemporaryFolder& folder) {
+  const auto path = folder / "a.npy";
+  const Index m = 250'000;
+  io::write_npy(path, Matrix<double>::Zero(4, m));
+  const std::size_t size = content_of(path).size();
+  check("npy: a matrix, column after column", size, 2 * size, true, [&] { io::read_npy<double>(path); });
+  std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 250000), }";
+  header.append((64 - (10 + header.size() + 1) % 64) % 64, ' ').push_back('\n');
+  std::string bytes = "\x93NUMPY";
+  bytes.append("\1\0", 2);
+  shallow::detail::append_little_endian(bytes, header.size(), 2);
+  bytes.append(header).append(4 * 250'000 * 8, '\0');
+  folder.file("a.npy", bytes);
+  check("npy: a matrix, row after row", size, 2 * size, true, [&] { io::read_npy<double>(path); });
+  for (const char* shape : {"(1152921504606846976, 8)", "(9223372036854775807,)", "(4, 18446744073709551615)"}) {
+    std::string lie = bytes;
+    lie.replace(lie.find("(4, 250000)"), 11 + std::string_view(shape).size() - 11, shape);
+    folder.file("a.npy", lie);
+    check("npy: a shape near 2^63", size, 2 * size, false, [&] { io::read_npy<double>(path); });
+  }
+}
+
+/// A safetensors file of this header and these data.
+std::string safetensors(const std::string& header, std::size_t data) {
+  std::string bytes;
+  shallow::detail::append_little_endian(bytes, header.size(), 8);
+  return bytes.append(header).append(data, '\0');
+}
+
+void model_files(const TemporaryFolder& folder) {
+  const auto path = folder / "a.safetensors";
+  const DynamicNetwork<double> net(100, {{400, Tanh{}}, {400, LeakyReLU{.slope = 0.2}}, {10, Softmax{}}});
+  io::save(net, path);
+  const std::size_t size = content_of(path).size();
+  const std::size_t network = static_cast<std::size_t>(net.parameters().size()) * sizeof(double);
+  check("safetensors: a network", size, size + 2 * network, true, [&] { io::load<DynamicNetwork<double>>(path); });
+
+  const auto refused = [&](const char* what, const std::string& header, std::size_t data = 0) {
+    const std::string bytes = safetensors(header, data);
+    folder.file("a.safetensors", bytes);
+    check(what, bytes.size(), bytes.size() + 64 * header.size(), false,
+          [&] { io::load<DynamicNetwork<double>>(path); });
+  };
+  // Names as short as can be, from a few letters.
+  const auto name = [](std::size_t i) {
+    std::string text;
+    do text.push_back(static_cast<char>('#' + i % 57));
+    while ((i /= 57) > 0);
+    return text;
+  };
+  std::string tensors = "{", strings = R"({"__metadata__":{)", one = R"({"a":{"dtype":"U8","shape":[)", deep;
+  for (std::size_t i = 0; tensors.size() < MiB - 100; ++i) {
+    tensors.append(i > 0 ? ",\"" : "\"").append(name(i)).append(R"(":{"dtype":"","shape":[],"data_offsets":[0,0]})");
+  }
+  for (std::size_t i = 0; strings.size() < MiB - 100; ++i) {
+    strings.append(i > 0 ? ",\"" : "\"").append(name(i)).append("\":\"\"");
+  }
+  refused("safetensors: a header of tensors", tensors + "}");
+  refused("safetensors: a header of metadata", strings + "}}");
+  refused("safetensors: a header of metadata that breaks off", strings);
+  refused("safetensors: a shape without end", one + repeated("1,", MiB / 2 - 100));
+  refused("safetensors: arrays in arrays", repeated("[", MiB - 100));
+  refused("safetensors: objects in objects", repeated("{\"a\":", MiB / 5 - 100));
+  refused("safetensors: class names that are no array",
+          R"({"__metadata__":{"shallow.classes":")" + repeated("[", MiB - 200) + "\"}}");
+  refused("safetensors: class names in arrays of arrays",
+          R"({"__metadata__":{"shallow.classes":"[)" + repeated("[],", (MiB - 200) / 3) + "[]]\"}}");
+  refused("safetensors: a hundred thousand class names",
+          R"({"__metadata__":{"shallow.classes":"[)" + repeated("1,", (MiB - 200) / 2) + "1]\"}}");
+  refused("safetensors: a list of activations",
+          R"({"__metadata__":{"shallow.activations":")" + repeated(", ", (MiB - 200) / 2) + "\"}}");
+  refused("safetensors: a list of means",
+          R"({"__metadata__":{"shallow.means":")" + repeated("1 ", (MiB - 200) / 2) + "\"}}");
+  refused("safetensors: offsets near 2^64",
+          R"({"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,18446744073709551615]}})", 8);
+  for (const std::uint64_t length : {std::uint64_t(1) << 20U, std::uint64_t(1) << 63U, ~std::uint64_t(0)}) {
+    std::string bytes;
+    shallow::detail::append_little_endian(bytes, length, 8);
+    folder.file("a.safetensors", bytes.append(1000, ' '));
+    check("safetensors: a header longer than the file", bytes.size(), bytes.size(), false,
+          [&] { io::load<DynamicNetwork<double>>(path); });
+  }
+
+  TwoLayerNet<double> trained(100, 1000, 1);
+  TrainingState<Adam, double> state;
+  io::Checkpoint checkpoint(folder / "a.checkpoint", trained, state);
+  const Matrix<double> X = Matrix<double>::Ones(100, 2);
+  const Matrix<double> Y = Matrix<double>::Ones(1, 2);
+  fit(trained, X, Y, Adam{}, {.epochs = 1, .on_epoch = checkpoint}, state);
+  const std::size_t saved = content_of(folder / "a.checkpoint").size();
+  check("checkpoint: of Adam", saved, 3 * saved, true, [&] { checkpoint.resume(); });
+  for (const auto& [what, header] : {std::pair{"checkpoint: a header of tensors", tensors + "}"},
+                                     std::pair{"checkpoint: a header of metadata", strings + "}}"}}) {
+    const std::string bytes = safetensors(header, 0);
+    folder.file("a.checkpoint", bytes);
+    check(what, bytes.size(), bytes.size() + 64 * header.size(), false, [&] { checkpoint.resume(); });
+  }
+}
+
+void idx(const TemporaryFolder& folder) {
+  constexpr std::size_t zlib = 320 * KiB;  // its state and its buffers
+  const auto path = folder / "a.idx.gz";
+  const std::size_t values = 16 * MiB;
+  const auto write = [&](std::string_view header, std::size_t zeros) {
+    const gzFile file = gzopen(path.c_str(), "wb9");
+    gzwrite(file, header.data(), static_cast<unsigned>(header.size()));
+    const std::string block(MiB, '\0');
+    for (std::size_t written = 0; written < zeros; written += block.size()) gzwrite(file, block.data(), MiB);
+    gzclose(file);
+    return content_of(path).size();
+  };
+  const std::string_view whole("\0\0\x08\2\0\0\x10\0\0\0\x10\0", 12);  // 4096 x 4096
+  std::size_t size = write(whole, values);
+  check("idx: zeros, compressed a thousand times", size, values + zlib, true,
+        [&] { io::read_idx<std::uint8_t>(path); });
+  check("idx: the same as images", size, 5 * values + zlib, true, [&] { io::read_idx_images<float>(path); });
+  // A file that inflates to 64 times what its header declares.
+  size = write(std::string_view("\0\0\x08\2\0\0\2\0\0\0\2\0", 12), values);
+  check("idx: more than the header declares", size, values / 64 + zlib, false,
+        [&] { io::read_idx<std::uint8_t>(path); });
+  size = write(std::string_view("\0\0\x08\2\x7f\xff\xff\xff\x7f\xff\xff\xff", 12), MiB);
+  check("idx: a shape near 2^62", size, zlib, false, [&] { io::read_idx<std::uint8_t>(path); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  planted = argc > 1 && std::string_view(argv[1]) == "planted";
+  const TemporaryFolder folder;
+  csv(folder);
+  npy(folder);
+  model_files(folder);
+  idx(folder);
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
