@@ -20,7 +20,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 try:
@@ -28,6 +27,8 @@ try:
     from matplotlib import pyplot
 except ImportError:
     sys.exit(f'run.py: {sys.executable} has no matplotlib; in Debian it is in python3-matplotlib, for /usr/bin/python3')
+
+import build_cost
 
 HERE = Path(__file__).resolve().parent
 PYTHON = '/usr/bin/python3' if os.path.exists('/usr/bin/python3') else sys.executable
@@ -175,28 +176,11 @@ def measure(contenders, rounds, only, save):
         save(measurements, failures)
 
 
-def compile_cost(build, rounds):
-    """Seconds and KiB to compile, at -O2 and in turns, the README's program, the same job with Eigen alone, and a file
-    with <Eigen/Dense> and nothing else."""
-    readme = (HERE.parent / 'README.md').read_text()
-    programs = {'README program': readme.partition('```cpp\n')[2].partition('```')[0],
-                'by hand': (HERE / 'by_hand.cpp').read_text(),
-                '<Eigen/Dense> alone': '#include <Eigen/Dense>\nint main() {}\n'}
+def cost_of_build(build, rounds):
+    """compile_cost with the compiler and the include paths of a build."""
     compiler, *words = build_command(build)
     includes = [word for i, word in enumerate(words) if word.startswith('-I') or '-isystem' in (word, words[i - 1])]
-    cost = {name: {'seconds': [], 'KiB': []} for name in programs}
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(rounds):
-            for name, text in programs.items():
-                source = Path(folder) / 'program.cpp'
-                source.write_text(text)
-                child = subprocess.Popen([compiler, '-std=c++20', '-O2', *includes, '-c', str(source), '-o', os.devnull])
-                _, status, usage = os.wait4(child.pid, 0)
-                if status:
-                    return None
-                cost[name]['seconds'].append(usage.ru_utime + usage.ru_stime)
-                cost[name]['KiB'].append(usage.ru_maxrss)
-    return cost
+    return build_cost.compile_cost(compiler, includes, rounds)
 
 
 def first_line(path, key):
@@ -402,12 +386,10 @@ def cost_table(costs):
         if not cost:
             rows.append([build, '', 'does not compile', '-', '-', '**missed**'])
             continue
-        for other in ('by hand', '<Eigen/Dense> alone'):
-            for quantity, unit, form in (('seconds', 's', '{:.2f}'), ('KiB', 'MiB', '{:.0f}')):
-                scale = 1024 if quantity == 'KiB' else 1
-                mine, base = (statistics.median(cost[name][quantity]) / scale for name in ('README program', other))
-                rows.append([build, unit, form.format(mine), other, form.format(base), f'{mine / base:.2f}',
-                             'met' if mine <= 1.5 * base else '**missed**'])
+        for other, quantity, mine, base, ratio in build_cost.ratios(cost):
+            unit, scale, form = ('MiB', 1024, '{:.0f}') if quantity == 'KiB' else ('s', 1, '{:.2f}')
+            rows.append([build, unit, form.format(mine / scale), other, form.format(base / scale), f'{ratio:.2f}',
+                         'met' if ratio <= 1.5 else '**missed**'])
     text = ['"by hand" is the same job written with Eigen and nothing else ([by_hand.cpp](by_hand.cpp)), "<Eigen/Dense> '
             'alone" a file that includes that header and has an empty main.', '']
     return text + table(['compiler', '', "the README's program", 'against', '', 'times', 'target: at most 1.5'], rows)
@@ -501,7 +483,7 @@ def main():
                 'builds': {name: describe_build(folder) for name, folder in builds.items()},
                 'packages': describe_packages()}
         if not arguments.only:
-            data['compile_cost'] = {name: compile_cost(folder, arguments.rounds)
+            data['compile_cost'] = {name: cost_of_build(folder, arguments.rounds)
                                     for name, folder in builds.items() if build_command(folder)}
 
         def save(measurements, failures):
