@@ -244,6 +244,20 @@ TEST_CASE("checkpoint: broken files are refused with what and where, and nothing
   CHECK_FALSE(refused(good + "x").starts_with("no refusal"));
 }
 
+TEST_CASE("checkpoint: an optimiser that had taken steps and had no velocity was taken, and fit refused it later") {
+  const TemporaryFolder folder;
+  auto net = fresh<float>();
+  TrainingState<Momentum, float> state;
+  const auto path = folder / "c";
+  io::Checkpoint checkpoint(path, net, state);
+  checkpoint.save();
+  CHECK(checkpoint.resume());  // before the first step it has none
+  state.optimizer.steps = 1;
+  checkpoint.save();
+  CHECK(file_refusal("Checkpoint", path, [&] { checkpoint.resume(); }) ==
+        "21 numbers in 'optimizer.velocity', given 0");
+}
+
 TEST_CASE("checkpoint: what a crash has left half written is removed, and nothing else") {
   const TemporaryFolder folder;
   auto net = fresh<float>();

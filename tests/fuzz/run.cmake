@@ -30,6 +30,12 @@ execute_process(
   RESULT_VARIABLE status)
 file(READ "${log}" text)
 if(NOT status EQUAL 0)
+  # The end says what was found; before it stand the steps of the search.
+  string(LENGTH "${text}" length)
+  if(length GREATER 12000)
+    math(EXPR start "${length} - 12000")
+    string(SUBSTRING "${text}" ${start} -1 text)
+  endif()
   message("${text}")
   message(FATAL_ERROR "fuzz_${format}: exit status ${status}; the input is in ${folder}/findings")
 endif()

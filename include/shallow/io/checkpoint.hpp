@@ -202,7 +202,7 @@ class Checkpoint {
     };
     vector("parameters", model_->parameters());
     State::each_member(state_->optimizer, [&](const char* name, const auto& member) {
-      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, std::int64_t>) {
+      if constexpr (is_count<decltype(member)>) {
         count(member_name(name), member);
       } else {
         vector(member_name(name), member);
@@ -236,12 +236,17 @@ class Checkpoint {
     const Index size = model_->parameters().size();
     const auto parameters = file.template vector<Scalar>("parameters", {size}, true);
     TrainingState<O, Scalar> state;
+    bool stepped = false;
     State::each_member(state.optimizer, [&](const char* name, auto& member) {
-      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, std::int64_t>) {
-        member = file.count(member_name(name));
-      } else {
-        // A second moment may have grown to infinity, and training gone on.
-        member = file.template vector<Scalar>(member_name(name), {0, size}, false);
+      if constexpr (is_count<decltype(member)>) stepped |= (member = file.count(member_name(name))) != 0;
+    });
+    // An optimiser that prepares its state has room for all of it from the first step on.
+    constexpr bool prepares = requires(const O& optimizer) { optimizer.prepare(Index(), state.optimizer); };
+    State::each_member(state.optimizer, [&](const char* name, auto& member) {
+      // A second moment may have grown to infinity, and training gone on.
+      if constexpr (!is_count<decltype(member)>) {
+        member = prepares && stepped ? file.template vector<Scalar>(member_name(name), {size}, false)
+                                     : file.template vector<Scalar>(member_name(name), {0, size}, false);
       }
     });
     state.random = random_from(file);
@@ -275,6 +280,10 @@ class Checkpoint {
   static_assert(
       requires(State s) { State::each_member(s, [](const char*, auto&) {}); },
       "shallow: checkpoints need each_member(state, f) of the optimiser's State");
+
+  /// Members of an optimiser's State are counts or vectors.
+  template <class Member>
+  static constexpr bool is_count = std::is_same_v<std::remove_cvref_t<Member>, std::int64_t>;
 
   static std::string member_name(const char* name) { return std::string("optimizer.").append(name); }
 
