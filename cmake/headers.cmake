@@ -34,7 +34,7 @@ set(SHALLOW_CORE_HEADERS
     datasets.hpp)
 
 # Readers and writers that need the standard library alone: they belong to the core's target, not to the umbrella.
-set(SHALLOW_IO_HEADERS io/file.hpp io/npy.hpp io/csv.hpp io/description.hpp)
+set(SHALLOW_IO_HEADERS io/file.hpp io/npy.hpp io/csv.hpp io/description.hpp io/firmware_code.hpp io/firmware.hpp)
 
 # Components, each with a dependency of its own.
 set(SHALLOW_COMPONENTS idx safetensors onnx)

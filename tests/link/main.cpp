@@ -2,6 +2,7 @@
 //
 // Everything included in two translation units: a function that is neither a template nor inline would be there twice.
 #include "shallow/io/csv.hpp"
+#include "shallow/io/firmware.hpp"
 #include "shallow/io/npy.hpp"
 #include "shallow/shallow.hpp"
 #if __has_include(<zlib.h>)

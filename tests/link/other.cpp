@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "shallow/io/csv.hpp"
+#include "shallow/io/firmware.hpp"
 #include "shallow/io/npy.hpp"
 #include "shallow/shallow.hpp"
 #if __has_include(<zlib.h>)
