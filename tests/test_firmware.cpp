@@ -274,7 +274,7 @@ TEST_CASE("firmware: what is refused, and that nothing is written then") {
   const auto path = folder / "net.hpp";
   TwoLayerNet<double, LeakyReLU, Sigmoid> net(2, 4, 1, {.seed = 1});
   const auto says = [&](const auto& model, const io::FirmwareOptions& options) {
-    const std::string text = refusal<ValueError>([&] { io::write_firmware(model, path, options); });
+    std::string text = refusal<ValueError>([&] { io::write_firmware(model, path, options); });
     CHECK(!std::filesystem::exists(path));
     return text;
   };

@@ -85,6 +85,7 @@ class FirmwareWriter {
                                   {"constant bytes", bytes(count)},
                                   {"array bytes", bytes(odd_ + even_)},
                                   {"largest", number_literal(std::numeric_limits<T>::max())},
+                                  // Two numbers scaled by this have a product, and 2^31 such a sum, in range.
                                   {"tiny", is_float ? "0x1p-80f" : "0x1p-528"},
                                   {"constants", constants_},
                                   {"functions", functions_},
@@ -201,7 +202,8 @@ class FirmwareWriter {
     visit_activation(layer.activation(), [&](const auto& g) { write_activation(g, to, n_out); });
   }
 
-  /// The call that makes an activation of `values`, `n` numbers.
+  /// The call that makes activations of `values`, `n` numbers.
+  /// \throws ValueError net: expected sigmoid, tanh, ... of this library in layer l
   template <class G>
   void write_activation(const G& g, const std::string& values, const std::string& n) {
     const auto each = [&](const std::string& call) {
@@ -274,9 +276,9 @@ namespace shallow::io {
 /// neighbouring layers give. How it computes is said at the top of this file.
 ///
 /// \throws ValueError name: expected a C++ identifier that is no keyword and not reserved
-/// \throws ValueError net: expected finite parameters; net: expected numbers within the range of float, where it is
-///         float code that is written (parameters, slopes); scaler: the same of means and scales, of which none may
-///         round to 0
+/// \throws ValueError net: expected finite parameters
+/// \throws ValueError net, scaler: expected numbers within the range of float, where float code is written: parameters,
+///         slopes, means, and scales, of which none may round to 0 either
 /// \throws ValueError net: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in layer l,
 ///         given another type
 /// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
