@@ -249,7 +249,6 @@ TEST_CASE("firmware: names of classes are escaped") {
   // A digit after an octal number does not become part of it.
   CHECK(literal("\n1\t\x7F" + std::string("\0", 1)) == R"("\0121\011\177\000")");
   CHECK(literal("gr\xC3\xBCn7") == R"("gr\303\274n7")");
-  CHECK(literal("\xFF") == R"("\377")");
   // No trigraph: ??/ would be a backslash.
   CHECK(literal("what" + std::string(4, '?') + "/") == R"("what?\?\?\?/")");
   // Two names for a single output.
@@ -291,6 +290,9 @@ TEST_CASE("firmware: what is refused, and that nothing is written then") {
     CHECK(contains(written(net, {.name = name}), "namespace " + name + " {"));
   }
 
+  CHECK(refusal<ValueError>([&] {
+          io::write_firmware(net, path, {.name = "net", .classes = {"a", "\xFF"}});
+        }) == "write_firmware: classes: expected names in UTF-8, given other bytes in name 1");
   CHECK(refusal<ShapeError>([&] { io::write_firmware(net, path, {.name = "net", .classes = {"one"}}); }) ==
         "write_firmware: classes: expected 2 names, or none, given 1");
   CHECK(!std::filesystem::exists(path));
@@ -317,22 +319,23 @@ TEST_CASE("firmware: what is refused, and that nothing is written then") {
     return Scaled(StandardScaler<double>(Vector<double>::Constant(2, mean), Vector<double>::Constant(2, scale)), net);
   };
   CHECK(says(scaled(1e40, 1), as_float) ==
-        "write_firmware: scaler: expected numbers within the range of float, given 1e+40");
+        "write_firmware: means: expected numbers within the range of float, given 1e+40");
   CHECK(says(scaled(0, 1e40), as_float) ==
-        "write_firmware: scaler: expected numbers within the range of float, given 1e+40");
+        "write_firmware: scales: expected numbers within the range of float, given 1e+40");
   CHECK(says(scaled(0, 1e-50), as_float) ==
-        "write_firmware: scaler: expected numbers within the range of float, given 1e-50");
+        "write_firmware: scales: expected numbers > 0 within the range of float, given 1e-50");
   CHECK(contains(written(scaled(0, 1e-50)), "1e-50"));
 
   const Layer<float, LeakyReLU> steep(1, 1, {.activation = {.slope = 1e39}});
-  CHECK(says(steep, {.name = "net"}) == "write_firmware: net: expected numbers within the range of float, given 1e+39");
+  CHECK(says(steep, {.name = "net"}) ==
+        "write_firmware: slope: expected numbers within the range of float, given 1e+39");
 
   const std::string known =
-      "write_firmware: net: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this "
+      "write_firmware: activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this "
       "library in layer ";
-  CHECK(says(Layer<float, user::Softsign>(1, 1), {.name = "net"}) == known + "1, given another type, custom");
+  CHECK(says(Layer<float, user::Softsign>(1, 1), {.name = "net"}) == known + "1, given 'custom'");
   CHECK(says(DynamicNetwork<double>(1, {{1, Tanh{}}, {1, user::Softsign{}}}), {.name = "net"}) ==
-        known + "2, given another type, custom");
+        known + "2, given 'custom'");
 }
 
 TEST_CASE("firmware: an old file is replaced; where none can be written, the error says why") {

@@ -252,18 +252,20 @@ TEST_CASE("onnx: what cannot be written is refused, and the old file stands") {
   CHECK(refused(value_error, net, {.output = "A1"}) ==
         "input, output: expected names that the model itself does not need, given 'A1'");
   CHECK(refused(value_error, Layer<double, user::Softsign>(2, 3)) ==
-        "activation: expected one of the library's, given 'custom'");
+        "activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in layer 1, "
+        "given 'custom'");
   CHECK(refused(value_error, Layer<double, LeakyReLU>(2, 3, {.activation = {.slope = 1e300}}),
-                {.round_to_float = true}) == "slope: expected numbers that a float holds, given 1e+300");
+                {.round_to_float = true}) == "slope: expected numbers within the range of float, given 1e+300");
   const auto scaled = [&](double mean, double scale) {
     return Scaled(StandardScaler<double>(Vector<double>{{mean, 0}}, Vector<double>{{1, scale}}), net);
   };
   CHECK(refused(value_error, scaled(-1e39, 1), {.round_to_float = true}) ==
-        "means: expected numbers that a float holds, given -1e+39");
+        "means: expected numbers within the range of float, given -1e+39");
   CHECK(refused(value_error, scaled(0, 1e-60), {.round_to_float = true}) ==
-        "scales: expected numbers > 0 that a float holds, given 1e-60");
+        "scales: expected numbers > 0 within the range of float, given 1e-60");
   net.parameters()(3) = 1e39;
-  CHECK(refused(value_error, net, {.round_to_float = true}) == "net: expected numbers that a float holds, given 1e+39");
+  CHECK(refused(value_error, net, {.round_to_float = true}) ==
+        "net: expected numbers within the range of float, given 1e+39");
   net.parameters()(3) = std::numeric_limits<double>::quiet_NaN();
   CHECK(refused(value_error, net) == "net: expected finite parameters, given NaN or infinity among them");
   CHECK_THROWS_WITH_AS(shallow::detail::check_onnx_size(std::size_t(1) << 31U),

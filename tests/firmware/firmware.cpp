@@ -8,6 +8,8 @@
 #include <shallow/io/firmware.hpp>
 #include <shallow/shallow.hpp>
 
+#include "../random_network.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -47,53 +49,6 @@ class Numbers {
 };
 
 void write_text(const fs::path& path, const std::string& text) { detail::write_file("firmware", path, {text}); }
-
-template <class T>
-AnyActivation<T> activation(RandomState& random) {
-  switch (random.below(6)) {
-    case 0: return Sigmoid{};
-    case 1: return ReLU{};
-    case 2: return LeakyReLU{.slope = 0.05 + 1.2 * random.uniform()};
-    case 3: return Identity{};
-    case 4: return Softmax{};
-    default: return Tanh{};
-  }
-}
-
-/// The same network in numbers of another type.
-template <class To, class T>
-DynamicNetwork<To> converted(const DynamicNetwork<T>& net) {
-  std::vector<LayerSpec<To>> layers;
-  for (Index l = 0; l < net.depth(); ++l) {
-    const auto layer = net.layer(l);
-    detail::visit_activation(layer.activation(), [&]<class G>(const G& g) {
-      if constexpr (!std::is_same_v<G, AnyActivation<T>>) layers.push_back({layer.n_out(), g});
-    });
-  }
-  DynamicNetwork<To> other(net.n_x(), layers);
-  other.parameters() = net.parameters().template cast<To>();
-  return other;
-}
-
-/// Whether the library's own outputs in float are those in double to a third of what is asked of firmware: of outputs
-/// that are what is left of larger numbers, neither side knows more.
-bool well_conditioned(const DynamicNetwork<float>& net) {
-  const Matrix<float> X = RandomState(3).randn<float>(net.n_x(), 100);
-  const Matrix<double> exact = converted<double>(net).predict(X.cast<double>());
-  return (net.predict(X).cast<double>() - exact).cwiseAbs().maxCoeff() <= 3e-7 * exact.cwiseAbs().maxCoeff();
-}
-
-template <class T>
-DynamicNetwork<T> network(Index depth, RandomState& random) {
-  while (true) {
-    std::vector<LayerSpec<T>> layers;
-    for (Index l = 0; l < depth; ++l) layers.push_back({1 + random.below(40), activation<T>(random)});
-    const auto seed = static_cast<std::uint32_t>(random.below(1'000'000));
-    DynamicNetwork<T> net(1 + random.below(30), layers, {.seed = seed});
-    for (Index l = 0; l < net.depth(); ++l) net.layer(l).bias() = random.randn<T>(net.layer(l).n_out(), 1);
-    if (well_conditioned(converted<float>(net))) return net;
-  }
-}
 
 /// Finite numbers of every size.
 template <class T>
@@ -186,7 +141,7 @@ auto scaled(const Net& net, RandomState& random) {
 
 /// A network of doubles written as float code: it has the outputs of the network whose numbers were rounded.
 void add_rounded(Batches& out, Index depth, RandomState& random) {
-  const auto net = network<double>(depth, random);
+  const auto net = random_network<double>(depth, random);
   out.add(net, converted<float>(net), {.round_to_float = true}, random);
 }
 
@@ -222,8 +177,8 @@ void write_networks(const fs::path& folder) {
   for (int number = 0; out.count() < networks; ++number) {
     const Index depth = 1 + number % 4;
     const bool with_scaler = number / 4 % 2 == 1;
-    if (number / 8 % 2 == 0) add(network<float>(depth, random), with_scaler);
-    if (number / 8 % 2 == 1) add(network<double>(depth, random), with_scaler);
+    if (number / 8 % 2 == 0) add(random_network<float>(depth, random), with_scaler);
+    if (number / 8 % 2 == 1) add(random_network<double>(depth, random), with_scaler);
   }
   out.write();
 }

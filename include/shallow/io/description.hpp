@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -170,26 +171,28 @@ void check_classes(std::string_view function, const Net& net, const std::vector<
   }
 }
 
-/// For writers whose format knows the library's activations alone.
-/// \throws ValueError activation: expected one of the library's
+/// For writers whose format knows the library's activations alone; layers are counted from 1.
+/// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in
+/// layer l
 template <class G>
-[[noreturn]] void raise_unknown_activation(std::string_view function, const G& g) {
-  raise_expected<ValueError>(function, "activation", "one of the library's",
-                             "'" + std::string(activation_name(g)) + "'");
+[[noreturn]] void raise_unknown_activation(std::string_view function, const G& g, Index layer) {
+  raise_expected<ValueError>(
+      function, "activation",
+      "sigmoid, tanh, relu, leaky_relu, identity or softmax of this library" + numbered(" in layer ", layer),
+      "'" + std::string(activation_name(g)) + "'");
 }
 
-/// A number as one of type T.
-/// \throws ValueError `argument`: expected numbers that a float holds
+/// A finite number as one of type T.
+/// \throws ValueError `argument`: expected numbers within the range of float
 template <class T, class Number>
 T rounded(std::string_view function, std::string_view argument, const Number& number) {
-  const auto result = static_cast<T>(number);
-  if (!std::isfinite(result)) {
-    raise_expected<ValueError>(function, argument, "numbers that a float holds", to_text(number));
+  if (!(std::abs(number) <= static_cast<Number>(std::numeric_limits<T>::max()))) {
+    raise_expected<ValueError>(function, argument, "numbers within the range of float", exact_text(number));
   }
-  return result;
+  return static_cast<T>(number);
 }
-/// The numbers of a matrix row after row, as formats have them.
-/// \throws ValueError `argument`: expected numbers that a float holds
+/// The finite numbers of a matrix row after row, as formats have them.
+/// \throws ValueError `argument`: expected numbers within the range of float
 template <class T, class M>
 std::vector<T> rows_of(std::string_view function, std::string_view argument, const M& matrix) {
   std::vector<T> numbers;
@@ -200,14 +203,14 @@ std::vector<T> rows_of(std::string_view function, std::string_view argument, con
   return numbers;
 }
 /// What a scaler divides by.
-/// \throws ValueError scales: expected numbers > 0 that a float holds
+/// \throws ValueError scales: expected numbers > 0 within the range of float
 template <class T, class U>
 std::vector<T> scales_of(std::string_view function, const StandardScaler<U>& scaler) {
   std::vector<T> scales = rows_of<T>(function, "scales", scaler.scales());
   for (std::size_t i = 0; i < scales.size(); ++i) {
     if (!(scales[i] > T(0))) {
-      raise_expected<ValueError>(function, "scales", "numbers > 0 that a float holds",
-                                 to_text(scaler.scales()(static_cast<Index>(i))));
+      raise_expected<ValueError>(function, "scales", "numbers > 0 within the range of float",
+                                 exact_text(scaler.scales()(static_cast<Index>(i))));
     }
   }
   return scales;

@@ -101,18 +101,6 @@ class FirmwareWriter {
     return count;
   }
 
-  /// `value` as a T.
-  /// \throws ValueError `argument`: expected numbers within the range of float
-  template <class Number>
-  static T in_range(const char* argument, Number value) {
-    if (!(std::abs(value) <= static_cast<Number>(std::numeric_limits<T>::max()))) out_of_range(argument, value);
-    return static_cast<T>(value);
-  }
-  template <class Number>
-  [[noreturn]] static void out_of_range(const char* argument, Number value) {
-    raise_expected<ValueError>("write_firmware", argument, "numbers within the range of float", exact_text(value));
-  }
-
   void need(std::string_view function) {
     if (functions_.find(function) == std::string::npos) functions_.append(function);
   }
@@ -139,12 +127,11 @@ class FirmwareWriter {
   }
 
   /// The numbers of a row, in lines of at most 120 characters; `title` is written above more than one.
-  template <class Numbers>
-  void write_row(const char* argument, const Numbers& numbers, const std::string& title = "") {
+  void write_row(const std::vector<T>& numbers, const std::string& title = "") {
     std::string lines = "   ";
     std::size_t start = 0;  // of the last line
-    for (Index i = 0; i < numbers.size(); ++i) {
-      const std::string literal = number_literal(in_range(argument, numbers(i)));
+    for (const T number : numbers) {
+      const std::string literal = number_literal(number);
       if (lines.size() - start + literal.size() + 2 > 120) {
         lines.append("\n   ");
         start = lines.size() - 3;
@@ -166,14 +153,10 @@ class FirmwareWriter {
     need(kFirmwareScaled);
     constants_ += "\n// The mean of each feature, and what it is divided by.\n";
     open_array("means", "n_x");
-    write_row("scaler", scaler.means());
+    write_row(rows_of<T>("write_firmware", "means", scaler.means()));
     close_array();
     open_array("scales", "n_x");
-    for (Index i = 0; i < scaler.n_x(); ++i) {
-      // Nothing can be divided by a scale that has become 0.
-      if (in_range("scaler", scaler.scales()(i)) == T(0)) out_of_range("scaler", scaler.scales()(i));
-    }
-    write_row("scaler", scaler.scales());
+    write_row(scales_of<T>("write_firmware", scaler));
     close_array();
     body_ += "  for (int i = 0; i < n_x; ++i) even[i] = detail::scaled(x[i], detail::means[i], detail::scales[i]);\n";
   }
@@ -187,10 +170,11 @@ class FirmwareWriter {
         "// Layer " + number + ": " + n_in + " -> " + n_out + ", " + saved_activation(layer.activation());
     constants_ += "\n" + title + ". A row of the weights belongs to one unit.\n";
     open_array("weights_" + number, n_out + " * " + n_in);
-    for (Index o = 0; o < layer.n_out(); ++o) write_row("net", layer.weights().row(o), numbered("Unit ", o));
+    for (Index o = 0; o < layer.n_out(); ++o)
+      write_row(rows_of<T>("write_firmware", "net", layer.weights().row(o)), numbered("Unit ", o));
     close_array();
     open_array("biases_" + number, n_out);
-    write_row("net", layer.bias());
+    write_row(rows_of<T>("write_firmware", "net", layer.bias()));
     close_array();
 
     const bool is_odd = layers_ % 2 == 1;
@@ -203,7 +187,8 @@ class FirmwareWriter {
   }
 
   /// The call that makes activations of `values`, `n` numbers.
-  /// \throws ValueError net: expected sigmoid, tanh, ... of this library in layer l
+  /// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in
+  /// layer l
   template <class G>
   void write_activation(const G& g, const std::string& values, const std::string& n) {
     const auto each = [&](const std::string& call) {
@@ -219,18 +204,15 @@ class FirmwareWriter {
       each("detail::relu(" + values + "[o])");
     } else if constexpr (std::is_same_v<G, LeakyReLU>) {
       need(kFirmwareLeakyReLU);
-      const std::string call =
-          "detail::leaky_relu(" + values + "[o], " + number_literal(in_range("net", g.slope)) + ")";
+      const std::string call = "detail::leaky_relu(" + values + "[o], " +
+                               number_literal(rounded<T>("write_firmware", "slope", g.slope)) + ")";
       // Only a slope above 1 leads out of the range.
       each(g.slope > 1 ? "detail::bounded(" + call + ")" : call);
     } else if constexpr (std::is_same_v<G, Softmax>) {
       need(kFirmwareSoftmax);
       body_ += "  detail::softmax(" + values + ", " + n + ");\n";
     } else if constexpr (!std::is_same_v<G, Identity>) {
-      raise_expected<ValueError>(
-          "write_firmware", "net",
-          "sigmoid, tanh, relu, leaky_relu, identity or softmax of this library" + numbered(" in layer ", layers_),
-          std::string("another type, ").append(activation_name(g)));
+      raise_unknown_activation("write_firmware", g, layers_);
     }
   }
 
@@ -253,7 +235,7 @@ std::string firmware_text(const Model& model, const io::FirmwareOptions& options
   }
   const auto& net = net_of(model);
   check_parameters("write_firmware", net);
-  check_classes("write_firmware", net, io::ModelInfo{.classes = options.classes});
+  check_classes("write_firmware", net, options.classes);
   using T = typename Model::Scalar;
   if (options.round_to_float) return FirmwareWriter<float>().text(model, options);
   return FirmwareWriter<T>().text(model, options);
@@ -277,12 +259,11 @@ namespace shallow::io {
 ///
 /// \throws ValueError name: expected a C++ identifier that is no keyword and not reserved
 /// \throws ValueError net: expected finite parameters
-/// \throws ValueError net, scaler: expected numbers within the range of float, where float code is written: parameters,
-///         slopes, means, and scales, of which none may round to 0 either
-/// \throws ValueError net: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in layer l,
-///         given another type
-/// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
-/// \throws FileError (path): expected a file that can be written, given the system's reason
+/// \throws ValueError net, means, scales, slope: expected numbers within the range of float; scales: expected
+///         numbers > 0 within the range of float (where they are rounded)
+/// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in
+/// layer l \throws ValueError classes: expected names in UTF-8 \throws ShapeError classes: expected n_y names (two for
+/// n_y = 1), or none \throws FileError (path): expected a file that can be written, given the system's reason
 template <class Model>
 void write_firmware(const Model& model, const std::filesystem::path& path, const FirmwareOptions& options) {
   detail::write_file("write_firmware", path, {detail::firmware_text(model, options)});

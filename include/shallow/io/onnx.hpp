@@ -152,7 +152,8 @@ class OnnxGraphWriter {
   }
 
   /// a = g(z) for layer l.
-  /// \throws ValueError activation: expected one of the library's
+  /// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in
+  /// layer l
   template <class G>
   void activation(const G& g, const std::string& z, const std::string& a, Index l) {
     if constexpr (std::is_same_v<G, Sigmoid>) {
@@ -177,7 +178,7 @@ class OnnxGraphWriter {
       node("Softmax", {z}, a, "axis", -1);
     } else {
       static_assert(!std::is_same_v<G, Identity>, "Identity needs no node");
-      raise_unknown_activation("write_onnx", g);
+      raise_unknown_activation("write_onnx", g, l);
     }
   }
 
@@ -240,11 +241,11 @@ namespace shallow::io {
 ///
 /// \throws FileError (path): expected a file that can be written, given the system's reason
 /// \throws ValueError net: expected finite parameters
-/// \throws ValueError net, means, scales, slope: expected numbers that a float holds; scales: expected numbers > 0 that
-///         a float holds (where they are rounded)
+/// \throws ValueError net, means, scales, slope: expected numbers within the range of float; scales: expected
+///         numbers > 0 within the range of float (where they are rounded)
 /// \throws ValueError net: expected parameters of less than 2 GiB
-/// \throws ValueError activation: expected one of the library's
-/// \throws ValueError input, output: expected two names; expected names that the model itself does not need
+/// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in
+/// layer l \throws ValueError input, output: expected two names; expected names that the model itself does not need
 /// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
 /// \throws ValueError classes: expected names in UTF-8
 template <class Model>
