@@ -4,6 +4,7 @@
 #   - cmake/headers.cmake lists every header and nothing else,
 #   - a header includes only headers above it in that list,
 #   - a header of the core includes nothing from outside but Eigen and the standard library,
+#   - what needs Eigen alone compiles without exceptions and run-time types: error.hpp raises, nobody else throws,
 #   - the umbrella brings the whole core and holds nothing but includes.
 cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/../cmake/headers.cmake")
@@ -43,6 +44,14 @@ foreach(header IN LISTS SHALLOW_HEADERS_IN_ORDER)
       complain("${header}: includes <${name}>; the core needs Eigen and the standard library only")
     endif()
   endforeach()
+  # The compiler sees a throw in a template only when somebody uses it.
+  if(header IN_LIST SHALLOW_CORE_HEADERS OR header IN_LIST SHALLOW_IO_HEADERS)
+    file(READ "${include_dir}/${header}" text)
+    string(REGEX REPLACE "//[^\n]*" "" text "${text}")
+    if(NOT header STREQUAL "error.hpp" AND text MATCHES "[^a-z_](throw|try|catch|typeid|dynamic_cast)[^a-z_]")
+      complain("${header}: ${CMAKE_MATCH_1}; errors are raised by detail::raise")
+    endif()
+  endif()
   list(APPEND above "${header}")
 endforeach()
 

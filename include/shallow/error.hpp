@@ -5,6 +5,10 @@
 /// What the library throws. Every message names the function, the argument, what was expected and what was given:
 ///
 ///     fit: X: expected 2 rows (n_x), one column a sample, given 3 x 400
+///
+/// Where exceptions are switched off (-fno-exceptions), an error prints "shallow: " and its message to stderr and calls
+/// std::abort(); nothing of the library but this file knows the difference. What needs Eigen alone compiles so, and
+/// without run-time type information (-fno-rtti). A "Throws" line then reads: aborts.
 
 #include "shallow/types.hpp"
 
