@@ -27,7 +27,7 @@ function(add_consumer name way)
   list(TRANSFORM ARGN PREPEND "-D")
   set(compiler "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}")
   if(way MATCHES "^(find_package|pkg_config)$")
-    list(APPEND ARGN "-DCMAKE_PREFIX_PATH=${prefix}")
+    list(PREPEND ARGN "-DCMAKE_PREFIX_PATH=${prefix}") # first: a line of the table may know better
   endif()
   add_test(NAME consumer_${name}
            COMMAND "${CMAKE_CTEST_COMMAND}" --build-and-test "${CMAKE_CURRENT_SOURCE_DIR}/consumer" "${consumers}/${name}"
@@ -93,3 +93,20 @@ add_test(NAME consumer_no_exceptions_mistake
          COMMAND "${CMAKE_COMMAND}" "-DPROGRAM=${consumers}/no_exceptions/consumer" -P
                  "${CMAKE_CURRENT_SOURCE_DIR}/consumer/aborts.cmake")
 set_tests_properties(consumer_no_exceptions_mistake PROPERTIES LABELS consumer FIXTURES_REQUIRED consumer_no_exceptions)
+
+# ---- Packages of others: vcpkg's port and Conan's recipe, run with what stands in for these programs -----------------
+
+add_test(NAME packaging_vcpkg COMMAND "${CMAKE_COMMAND}" "-DPREFIX=${consumers}/vcpkg_prefix" -P
+                                      "${CMAKE_CURRENT_SOURCE_DIR}/packaging/vcpkg.cmake")
+set_tests_properties(packaging_vcpkg PROPERTIES LABELS consumer FIXTURES_SETUP vcpkg_port
+                                                ENVIRONMENT "CMAKE_GENERATOR=${CMAKE_GENERATOR};CXX=${CMAKE_CXX_COMPILER}")
+add_consumer(vcpkg find_package "CMAKE_PREFIX_PATH=${consumers}/vcpkg_prefix" COMPONENTS=${components})
+set_tests_properties(consumer_vcpkg PROPERTIES FIXTURES_REQUIRED vcpkg_port)
+
+find_program(SHALLOW_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(SHALLOW_PYTHON python3)
+if(SHALLOW_PYTHON)
+  add_test(NAME packaging_conan COMMAND "${SHALLOW_PYTHON}" "${CMAKE_CURRENT_SOURCE_DIR}/packaging/conan_recipe.py"
+                                        "${consumers}/conan")
+  set_tests_properties(packaging_conan PROPERTIES LABELS consumer)
+endif()
