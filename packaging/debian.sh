@@ -12,12 +12,8 @@ fail() {
   exit 1
 }
 
-version=$(sed -n 's/^#define SHALLOW_VERSION_[A-Z]* //p' include/shallow/version.hpp | paste -s -d .)
 full_version=$(dpkg-parsechangelog -l packaging/debian/changelog -S Version)
-if [ "${full_version%-*}" != "$version" ]; then
-  fail "packaging/debian/changelog: expected version $version, as in version.hpp, given ${full_version%-*}"
-fi
-
+version=${full_version%-*}
 out=build/debian
 source=$out/shallow-$version
 rm -rf "$out"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # cmake -DPREFIX=... -P vcpkg.cmake: runs the port of packaging/vcpkg as vcpkg does, with its functions replaced by ones
-# that do the same on the tree at hand, into PREFIX. Fails unless the manifest agrees with version.hpp and headers.cmake,
+# that do the same on the tree at hand, into PREFIX. Fails unless the manifest has a feature for each component,
 # and the port leaves what vcpkg wants: no empty or debug folders, a copyright, usage, and the package where it looks.
 cmake_minimum_required(VERSION 3.25)
 cmake_path(SET root NORMALIZE "${CMAKE_CURRENT_LIST_DIR}/../..")
@@ -14,12 +14,6 @@ file(REMOVE_RECURSE "${PREFIX}" "${work}")
 file(READ "${port}/vcpkg.json" manifest)
 string(JSON PORT GET "${manifest}" name)
 string(JSON VERSION GET "${manifest}" version)
-file(STRINGS "${root}/include/shallow/version.hpp" numbers REGEX "^#define SHALLOW_VERSION_(MAJOR|MINOR|PATCH) [0-9]+$")
-string(REGEX REPLACE "#define SHALLOW_VERSION_[A-Z]+ " "" numbers "${numbers}")
-list(JOIN numbers "." numbers)
-if(NOT VERSION STREQUAL numbers)
-  message(FATAL_ERROR "vcpkg.json: version: expected ${numbers}, as in version.hpp, given ${VERSION}")
-endif()
 include("${root}/cmake/headers.cmake")
 foreach(component IN LISTS SHALLOW_COMPONENTS)
   string(JSON description ERROR_VARIABLE error GET "${manifest}" features ${component} description)
