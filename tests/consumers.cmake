@@ -55,8 +55,7 @@ set(include_path "${PROJECT_SOURCE_DIR}/include")
 
 #            name               way
 add_consumer(find_package       find_package COMPONENTS=${components})
-add_consumer(core_alone         find_package ${no_zlib} ${no_json})
-add_consumer(optional_component find_package ${no_zlib} OPTIONAL_COMPONENTS=idx)
+add_consumer(core_alone         find_package COMPONENTS=core OPTIONAL_COMPONENTS=idx ${no_zlib} ${no_json})
 add_consumer(no_rtti            find_package CMAKE_CXX_FLAGS=-fno-rtti)
 add_consumer(no_exceptions      find_package ${without_exceptions})
 add_consumer(add_subdirectory   add_subdirectory COMPONENTS=${components})

@@ -5,6 +5,7 @@ What the recipe imports is replaced by the little of it that the recipe uses, do
 recipe agrees with version.hpp and headers.cmake, exports and packages every header, and names the targets as CMake does.
 """
 
+import fnmatch
 import importlib.util
 import pathlib
 import re
@@ -52,8 +53,8 @@ class ConanFile:
 
 
 def copy(_, pattern, source, target):
-    for path in pathlib.Path(source).glob(pattern.replace("*", "**/*")):
-        if path.is_file():
+    for path in pathlib.Path(source).rglob("*"):
+        if path.is_file() and fnmatch.fnmatch(path.relative_to(source).as_posix(), pattern):
             to = pathlib.Path(target) / path.relative_to(source)
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, to)
