@@ -49,6 +49,7 @@ endfunction()
 
 set(no_zlib CMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON)
 set(no_json CMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON)
+set(no_protozero CMAKE_DISABLE_FIND_PACKAGE_protozero=ON)
 set(no_eigen CMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
 set(without_exceptions "CMAKE_CXX_FLAGS=-fno-exceptions")
 set(include_path "${PROJECT_SOURCE_DIR}/include")
@@ -67,6 +68,8 @@ add_refused_consumer(no_zlib               "shallow: component idx needs zlib (D
                      COMPONENTS=core,idx ${no_zlib})
 add_refused_consumer(no_json               "shallow: component safetensors needs nlohmann-json (Debian: nlohmann-json3-dev), which was not found"
                      COMPONENTS=safetensors ${no_json})
+add_refused_consumer(no_protozero          "shallow: component onnx needs protozero (Debian: libprotozero-dev), which was not found"
+                     COMPONENTS=onnx ${no_protozero})
 add_refused_consumer(no_zlib_and_no_json   "component idx needs zlib (Debian: zlib1g-dev), which was not found shallow: component safetensors needs"
                      COMPONENTS=safetensors,idx ${no_zlib} ${no_json})
 add_refused_consumer(no_eigen              "shallow: core needs Eigen 3.4 or later (Debian: libeigen3-dev), which was not found"

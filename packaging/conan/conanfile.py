@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The recipe for Conan 2: `conan create packaging/conan`, from anywhere in the tree.
 
-The options idx and safetensors bring what these components need; core needs Eigen alone.
+The options idx, safetensors and onnx bring what these components need; core needs Eigen alone.
 """
 
 import os
@@ -25,8 +25,8 @@ class ShallowConan(ConanFile):
     implements = ["auto_header_only"]
     no_copy_source = True
     settings = "os", "arch", "compiler", "build_type"
-    options = {"idx": [True, False], "safetensors": [True, False]}
-    default_options = {"idx": False, "safetensors": False}
+    options = {"idx": [True, False], "safetensors": [True, False], "onnx": [True, False]}
+    default_options = {"idx": False, "safetensors": False, "onnx": False}
 
     def _root(self):
         return os.path.join(self.recipe_folder, os.pardir, os.pardir)
@@ -48,6 +48,8 @@ class ShallowConan(ConanFile):
             self.requires("zlib/[>=1.2.11 <2]", transitive_headers=True)
         if self.options.safetensors:
             self.requires("nlohmann_json/[>=3.10 <4]", transitive_headers=True)
+        if self.options.onnx:
+            self.requires("protozero/[>=1.7 <2]", transitive_headers=True)
 
     def validate(self):
         check_min_cppstd(self, 20)
@@ -64,6 +66,8 @@ class ShallowConan(ConanFile):
             self._component("idx", "shallow", "zlib::zlib")
         if self.options.safetensors:
             self._component("safetensors", "shallow", "nlohmann_json::nlohmann_json")
+        if self.options.onnx:
+            self._component("onnx", "shallow", "protozero::protozero")
 
     def _component(self, name, *requires):
         component = self.cpp_info.components[name]

@@ -8,6 +8,9 @@
 #ifdef USE_SAFETENSORS
 #include <shallow/io/safetensors.hpp>
 #endif
+#ifdef USE_ONNX
+#include <shallow/io/onnx.hpp>
+#endif
 #ifdef USE_HIDDEN
 #include "hidden/hidden.h"
 #endif
@@ -29,6 +32,13 @@ static bool components_answer() {
 #ifdef USE_SAFETENSORS
   try {
     shallow::io::load_info("no-such-file");
+    return false;
+  } catch (const shallow::FileError&) {
+  }
+#endif
+#ifdef USE_ONNX
+  try {
+    shallow::io::write_onnx(shallow::Layer<float, shallow::Tanh>(2, 1), "no-such-folder/a.onnx");
     return false;
   } catch (const shallow::FileError&) {
   }

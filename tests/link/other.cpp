@@ -9,6 +9,9 @@
 #if __has_include(<nlohmann/json.hpp>)
 #include "shallow/io/safetensors.hpp"
 #endif
+#if __has_include(<protozero/pbf_builder.hpp>)
+#include "shallow/io/onnx.hpp"
+#endif
 
 shallow::Index columns_seen_by_other(const shallow::Matrix<double>& X);
 
