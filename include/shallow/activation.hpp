@@ -88,7 +88,9 @@ concept Activation = ElementwiseActivation<G, T> || ColumnActivation<G, T>;
 
 /// sigma(z) = 1 / (1 + e^-z), between 0 and 1.   sigma'(z) = sigma(z) sigma(-z) = a (1 - a)
 struct Sigmoid {
+  /// What summaries and model files call it.
   static constexpr std::string_view name = "sigmoid";
+  /// It takes whole Eigen arrays as well as numbers.
   static constexpr bool takes_arrays = true;
 
   /// sigma(z) of a number or, entry by entry, of an array.
@@ -106,6 +108,7 @@ struct Sigmoid {
   auto derivative_from_value(const A& a) const {
     return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
+  /// Always true: there is nothing to set.
   friend bool operator==(const Sigmoid&, const Sigmoid&) = default;
 
   /// \private The class that the three functions of packets below speak for: no class derived from it.
@@ -129,7 +132,9 @@ struct Sigmoid {
 
 /// tanh(z) = (e^z - e^-z) / (e^z + e^-z), between -1 and 1.   tanh'(z) = 1 - tanh(z)^2 = 1 - a^2
 struct Tanh {
+  /// What summaries and model files call it.
   static constexpr std::string_view name = "tanh";
+  /// It takes whole Eigen arrays as well as numbers.
   static constexpr bool takes_arrays = true;
 
   /// tanh(z) of a number or, entry by entry, of an array.
@@ -147,6 +152,7 @@ struct Tanh {
   auto derivative_from_value(const A& a) const {
     return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
+  /// Always true: there is nothing to set.
   friend bool operator==(const Tanh&, const Tanh&) = default;
 
   /// \private The class that the three functions of packets below speak for: no class derived from it.
@@ -170,7 +176,9 @@ struct Tanh {
 
 /// relu(z) = max(0, z).   relu'(z) = 0 if z <= 0, 1 if z > 0: at the corner the derivative is chosen to be 0.
 struct ReLU {
+  /// What summaries and model files call it.
   static constexpr std::string_view name = "relu";
+  /// It takes whole Eigen arrays as well as numbers.
   static constexpr bool takes_arrays = true;
 
   /// max(0, z) of a number or, entry by entry, of an array; NaN stays NaN.
@@ -188,6 +196,7 @@ struct ReLU {
   auto derivative_from_value(const A& a) const {
     return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
+  /// Always true: there is nothing to set.
   friend bool operator==(const ReLU&, const ReLU&) = default;
 
   /// \private The class that the three functions of packets below speak for: no class derived from it.
@@ -213,7 +222,9 @@ struct ReLU {
 
 /// g(z) = z if z > 0, slope z otherwise.   g'(z) = 1 if z > 0, slope otherwise (at 0, too).
 struct LeakyReLU {
+  /// What summaries and model files call it.
   static constexpr std::string_view name = "leaky_relu";
+  /// It takes whole Eigen arrays as well as numbers.
   static constexpr bool takes_arrays = true;
 
   /// The slope left of zero, finite and >= 0: a negative one would hide the sign of z in g(z).
@@ -240,6 +251,7 @@ struct LeakyReLU {
       detail::raise_expected<ValueError>("LeakyReLU", "slope", "finite and >= 0", detail::to_text(slope));
     }
   }
+  /// The same slope.
   friend bool operator==(const LeakyReLU&, const LeakyReLU&) = default;
 
   /// \private The class that the three functions of packets below speak for: no class derived from it.
@@ -269,7 +281,9 @@ struct LeakyReLU {
 
 /// g(z) = z, the linear output of regression.   g'(z) = 1
 struct Identity {
+  /// What summaries and model files call it.
   static constexpr std::string_view name = "identity";
+  /// It takes whole Eigen arrays as well as numbers.
   static constexpr bool takes_arrays = true;
 
   /// z itself.
@@ -287,6 +301,7 @@ struct Identity {
   auto derivative_from_value(const A& a) const {
     return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
+  /// Always true: there is nothing to set.
   friend bool operator==(const Identity&, const Identity&) = default;
 
   /// \private The class that the three functions of packets below speak for: no class derived from it.

@@ -16,8 +16,8 @@ namespace shallow::datasets {
 /// Inputs X (n_x x m) and targets Y (n_y x m); column j of both is sample j.
 template <Scalar T = double>
 struct Dataset {
-  Matrix<T> X;
-  Matrix<T> Y;
+  Matrix<T> X;  ///< inputs (n_x x m)
+  Matrix<T> Y;  ///< targets (n_y x m)
 };
 
 /// The course's planar data: two classes that no straight line parts, in the petals of a flower. X is (2 x m), Y is

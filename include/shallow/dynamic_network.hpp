@@ -26,10 +26,14 @@ namespace shallow {
 /// MeanSquaredError, chosen at run time.
 class OutputLoss {
  public:
+  /// Which one it is.
   enum class Kind { binary_cross_entropy, categorical_cross_entropy, mean_squared_error };
+  /// Y may be class labels, where it stands for CategoricalCrossEntropy.
   static constexpr bool takes_labels = true;
 
+  /// The loss of this kind.
   explicit OutputLoss(Kind kind) : kind_(kind) {}
+  /// Which one it is.
   Kind kind() const { return kind_; }
 
   /// \private
@@ -78,6 +82,7 @@ class OutputLoss {
     if (kind_ == Kind::binary_cross_entropy) return BinaryCrossEntropy{}.check_targets(function, y, n_y);
     MeanSquaredError{}.check_targets(function, y, n_y);
   }
+  /// The same kind.
   friend bool operator==(const OutputLoss&, const OutputLoss&) = default;
 
  private:
@@ -189,8 +194,8 @@ class AnyActivation {
 /// One layer of a DynamicNetwork: its width and activation.
 template <shallow::Scalar T>
 struct LayerSpec {
-  Index n_out;
-  AnyActivation<T> activation;
+  Index n_out;                  ///< units, >= 1
+  AnyActivation<T> activation;  ///< of all its units
 };
 
 /// Layers one after the other, as Network, but chosen at run time:
@@ -204,6 +209,7 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
   using Shape = detail::LayerShape<AnyActivation<T>, Dynamic, Dynamic>;
 
  public:
+  /// Seed and initialiser.
   using Options = NetworkOptions;
 
   /// n_x features, then the layers, with freshly drawn weights.
@@ -227,26 +233,35 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
     }
   }
 
+  /// An independent copy.
   DynamicNetwork(const DynamicNetwork&) = default;
+  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
   DynamicNetwork(DynamicNetwork&&) noexcept = default;
   /// All or nothing: if memory runs out, the model is as before.
   DynamicNetwork& operator=(const DynamicNetwork& other) { return *this = DynamicNetwork(other); }
+  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
   DynamicNetwork& operator=(DynamicNetwork&&) noexcept = default;
 
+  /// Number of layers; the input is not counted.
   Index depth() const { return Index(shapes_.size()); }
 
   /// All parameters: W[1], b[1], W[2], ..., each column after column, to read or write.
   Eigen::Map<Vector<T>> parameters() { return {parameters_.data(), Index(parameters_.size())}; }
+  /// The same, to read.
   Eigen::Map<const Vector<T>> parameters() const { return {parameters_.data(), Index(parameters_.size())}; }
 
   /// Layer l, counted from 0, as a view.
   /// \throws ValueError l: expected 0 .. depth - 1
   auto layer(Index l) { return shape(l).view(parameters_.data() + offset(l)); }
+  /// The same, to read.
   auto layer(Index l) const { return shape(l).view(parameters_.data() + offset(l)); }
 
+  /// The activation of the last layer.
   const AnyActivation<T>& output_activation() const { return shapes_.back().activation; }
+  /// The loss that follows from it.
   OutputLoss default_loss() const { return output_activation().default_loss(); }
 
+  /// The same shapes, activations and parameters.
   friend bool operator==(const DynamicNetwork& a, const DynamicNetwork& b) {
     return a.shapes_ == b.shapes_ && a.parameters_ == b.parameters_;
   }

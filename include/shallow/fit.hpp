@@ -40,7 +40,9 @@ struct Progress {
 /// What `fit` calls now and then: any function of a Progress. If it returns false, training stops.
 class Callback {
  public:
+  /// Nothing to call.
   Callback() = default;
+  /// Any function of a Progress that returns nothing, or a bool: false stops the training.
   template <class F>
     requires(!std::same_as<F, Callback> && std::invocable<F&, const Progress&>)
   Callback(F f) {
@@ -55,6 +57,7 @@ class Callback {
   }
   /// True if there is something to call.
   explicit operator bool() const { return static_cast<bool>(call_); }
+  /// Calls it; false if training is to stop.
   bool operator()(const Progress& progress) const { return call_(progress); }
 
  private:
@@ -80,11 +83,12 @@ enum class StopReason {
 
 /// What happened in `fit`.
 struct History {
-  std::vector<double> loss;             ///< per epoch: mean over its samples, each before the step that it led to
-  std::vector<double> validation_loss;  ///< per epoch, after it; empty without validation data
-  StopReason reason = StopReason::completed;
-  std::string message;  ///< the reason in words; after a divergence with what to try
+  std::vector<double> loss;                   ///< per epoch: mean over its samples, each before the step that it led to
+  std::vector<double> validation_loss;        ///< per epoch, after it; empty without validation data
+  StopReason reason = StopReason::completed;  ///< why it ended
+  std::string message;                        ///< the reason in words; after a divergence with what to try
 
+  /// Whole epochs done.
   Index epochs() const { return static_cast<Index>(loss.size()); }
 };
 
@@ -92,13 +96,14 @@ struct History {
 /// ended, as if there had been one.
 template <class O, shallow::Scalar T>
 struct TrainingState {
-  typename O::template State<T> optimizer{};
-  RandomState random{};  ///< shuffles; seeded by the options of the first `fit`
-  Index epochs = 0;      ///< done so far
-  bool seeded = false;   ///< whether `random` is in use
+  typename O::template State<T> optimizer{};  ///< moments and step count
+  RandomState random{};                       ///< shuffles; seeded by the options of the first `fit`
+  Index epochs = 0;                           ///< done so far
+  bool seeded = false;                        ///< whether `random` is in use
 
   /// As new.
   void reset() { *this = TrainingState(); }
+  /// The same state in every part.
   friend bool operator==(const TrainingState&, const TrainingState&) = default;
 };
 
@@ -106,8 +111,9 @@ struct TrainingState {
 /// outlive it; blocks and other expressions are held as Eigen holds them.
 template <class X, class Y>
 struct Validation {
-  typename Eigen::internal::ref_selector<X>::type x;
-  typename Eigen::internal::ref_selector<Y>::type y;
+  typename Eigen::internal::ref_selector<X>::type x;  ///< inputs (n_x x m)
+  typename Eigen::internal::ref_selector<Y>::type y;  ///< targets (n_y x m), or m class labels
+  /// X (n_x x m) and Y (n_y x m, or m class labels); `fit` checks them.
   Validation(const X& x_, const Y& y_) : x(x_), y(y_) {}
 };
 
@@ -311,8 +317,8 @@ History fit(M& model, const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y
 /// Storage that repeated calls of `step` share, so that only the first allocates.
 template <Trainable M>
 struct StepWorkspace {
-  Vector<typename M::Scalar> gradient;
-  typename M::Workspace pass{};
+  Vector<typename M::Scalar> gradient;  ///< dJ/dparameters of the last step
+  typename M::Workspace pass{};         ///< what the model keeps from pass to pass
 };
 
 /// One step of the optimiser on these samples; returns J before it. For online learning and loops of your own. If J is

@@ -34,16 +34,17 @@ struct GradientCheckBlock {
 
 /// The verdict of `check_gradients`.
 struct GradientCheck {
-  bool passed = false;
-  double worst = 0;   ///< the largest relative difference of a block
-  std::string block;  ///< where that is
-  Index row = 0;      ///< the entry of that block that contributes most
-  Index col = 0;
+  bool passed = false;                     ///< every block was measured, and none differs by more than the tolerance
+  double worst = 0;                        ///< the largest relative difference of a block
+  std::string block;                       ///< where that is
+  Index row = 0;                           ///< the entry of that block that contributes most
+  Index col = 0;                           ///< its column
   double analytic = 0;                     ///< its derivative by backpropagation
   double numeric = 0;                      ///< its derivative by differences
   std::vector<GradientCheckBlock> blocks;  ///< all of them
   std::string message;                     ///< the verdict in words
 
+  /// True if it passed.
   explicit operator bool() const { return passed; }
 };
 

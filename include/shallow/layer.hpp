@@ -134,9 +134,13 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
   using Shape = detail::LayerShape<G, Inputs, Outputs>;
 
  public:
+  /// n_in if the type fixes it, else Dynamic.
   static constexpr int inputs = Inputs;
+  /// n_out if the type fixes it, else Dynamic.
   static constexpr int outputs = Outputs;
+  /// The type of g.
   using ActivationType = G;
+  /// Seed, initialiser, and settings of the activation.
   using Options = LayerOptions<G>;
 
   /// A layer of n_in inputs and n_out outputs.
@@ -156,25 +160,34 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
   explicit Layer(const Options& options = {}) requires(Inputs != Dynamic && Outputs != Dynamic)
       : Layer(Inputs, Outputs, options) {}
 
+  /// An independent copy.
   Layer(const Layer&) = default;
+  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
   Layer(Layer&&) noexcept = default;
   /// All or nothing: if memory runs out, the model is as before.
   Layer& operator=(const Layer& other) { return *this = Layer(other); }
+  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
   Layer& operator=(Layer&&) noexcept = default;
 
+  /// Inputs of a sample.
   Index n_in() const { return shape_.n_in.value(); }
+  /// Outputs of a sample: units.
   Index n_out() const { return shape_.n_out.value(); }
+  /// g.
   const G& activation() const { return shape_.activation; }
 
   /// W (n_out x n_in), to read or write.
   auto weights() { return shape_.view(parameters_.data()).weights(); }
+  /// The same, to read.
   auto weights() const { return shape_.view(parameters_.data()).weights(); }
   /// b (n_out x 1), to read or write.
   auto bias() { return shape_.view(parameters_.data()).bias(); }
+  /// The same, to read.
   auto bias() const { return shape_.view(parameters_.data()).bias(); }
 
   /// W, column after column, then b.
   Eigen::Map<Vector<T>> parameters() { return {parameters_.data(), Index(parameters_.size())}; }
+  /// The same, to read.
   Eigen::Map<const Vector<T>> parameters() const { return {parameters_.data(), Index(parameters_.size())}; }
 
   /// A = g(W X + b) (n_out x m); the same as predict(X).
@@ -184,10 +197,14 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
     return this->predict(x);
   }
 
+  /// One layer.
   Index depth() const { return 1; }
+  /// g, the activation of the last layer.
   const G& output_activation() const { return shape_.activation; }
+  /// The loss that follows from g.
   shallow::default_loss<G> default_loss() const { return {}; }
 
+  /// The same shape, activation and parameters.
   friend bool operator==(const Layer& a, const Layer& b) {
     return a.shape_ == b.shape_ && a.parameters_ == b.parameters_;
   }

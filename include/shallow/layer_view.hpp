@@ -64,17 +64,26 @@ bool uses_logits(const char* function, const L& loss, const G& g) {
 template <class T, class G, int Inputs, int Outputs>
 class LayerView {
  public:
+  /// The number type.
   using Scalar = std::remove_const_t<T>;
+  /// The type of g.
   using Activation = G;
+  /// n_in if the type fixes it, else Dynamic.
   static constexpr int inputs = Inputs;
+  /// n_out if the type fixes it, else Dynamic.
   static constexpr int outputs = Outputs;
 
+  /// The layer whose W, column after column, and then b begin at `data`. Numbers and activation must outlive the view.
   LayerView(T* data, Index n_in, Index n_out, const G& activation)
       : data_(data), n_in_(n_in), n_out_(n_out), activation_(&activation) {}
 
+  /// Inputs of a sample.
   Index n_in() const { return Inputs == Dynamic ? n_in_ : Inputs; }
+  /// Outputs of a sample: units.
   Index n_out() const { return Outputs == Dynamic ? n_out_ : Outputs; }
+  /// (n_in + 1) n_out.
   Index parameter_count() const { return (n_in() + 1) * n_out(); }
+  /// g.
   const G& activation() const { return *activation_; }
 
   /// W (n_out x n_in).

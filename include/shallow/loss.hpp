@@ -153,6 +153,7 @@ auto entry_derivatives(const L& loss, const A& a, const Y& y) {
 ///
 /// Y (n_y x m) holds labels in [0, 1].
 struct BinaryCrossEntropy {
+  /// The output activation it belongs to, from whose logits it is computed.
   using Output = Sigmoid;
 
   /// The sum of L over all entries, from the logits Z.
@@ -170,6 +171,7 @@ struct BinaryCrossEntropy {
   void check_targets(const char* function, const Y& y, Index) const {
     detail::check_targets_unit_interval(function, y);
   }
+  /// Always true: there is nothing to set.
   friend bool operator==(const BinaryCrossEntropy&, const BinaryCrossEntropy&) = default;
 
   /// \private The class that the two functions of packets below speak for: no class derived from it.
@@ -211,7 +213,9 @@ auto target_logit(const Z& z, const Y& y, Index j) {
 ///
 /// Y holds one distribution a column (n_y x m, say one-hot), or m class labels 0 .. n_y - 1 as a vector of integers.
 struct CategoricalCrossEntropy {
+  /// The output activation it belongs to, from whose logits it is computed.
   using Output = Softmax;
+  /// Y may be class labels, too.
   static constexpr bool takes_labels = true;
 
   /// The sum of L over the samples, from the logits Z.
@@ -269,6 +273,7 @@ struct CategoricalCrossEntropy {
       }
     }
   }
+  /// Always true: there is nothing to set.
   friend bool operator==(const CategoricalCrossEntropy&, const CategoricalCrossEntropy&) = default;
 
  private:
@@ -299,6 +304,7 @@ struct MeanSquaredError {
   void check_targets(const char* function, const Y& y, Index) const {
     detail::check_finite(function, "Y", y);
   }
+  /// Always true: there is nothing to set.
   friend bool operator==(const MeanSquaredError&, const MeanSquaredError&) = default;
 
   /// \private The class that the two functions of packets below speak for: no class derived from it.

@@ -64,7 +64,9 @@ void check_chain(const std::array<Index, N>& inputs, const std::array<Index, N>&
 template <class First, class... Rest>
 class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
  public:
+  /// The number type of all layers.
   using Scalar = typename First::Scalar;
+  /// Seed and initialiser.
   using Options = NetworkOptions;
   /// Number of layers; the input is not counted.
   static constexpr std::size_t layers = 1 + sizeof...(Rest);
@@ -107,16 +109,21 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
     (append(rest), ...);
   }
 
+  /// An independent copy.
   Network(const Network&) = default;
+  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
   Network(Network&&) noexcept = default;
   /// All or nothing: if memory runs out, the model is as before.
   Network& operator=(const Network& other) { return *this = Network(other); }
+  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
   Network& operator=(Network&&) noexcept = default;
 
+  /// Number of layers; the input is not counted.
   Index depth() const { return Index(layers); }
 
   /// All parameters, W[1] first, to read or write.
   Eigen::Map<Vector<Scalar>> parameters() { return {parameters_.data(), Index(parameters_.size())}; }
+  /// The same, to read.
   Eigen::Map<const Vector<Scalar>> parameters() const { return {parameters_.data(), Index(parameters_.size())}; }
 
   /// Layer I, counted from 0, as a view: `net.layer<0>().weights()` is W[1].
@@ -124,21 +131,28 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
   auto layer() {
     return std::get<I>(shapes_).view(parameters_.data() + offset(I));
   }
+  /// The same, to read.
   template <std::size_t I>
   auto layer() const {
     return std::get<I>(shapes_).view(parameters_.data() + offset(I));
   }
 
+  /// The activation of the last layer.
   const auto& output_activation() const { return std::get<layers - 1>(shapes_).activation; }
+  /// The loss that follows from it.
   auto default_loss() const { return shallow::default_loss<std::remove_cvref_t<decltype(output_activation())>>{}; }
 
+  /// The same shapes, activations and parameters.
   friend bool operator==(const Network& a, const Network& b) {
     return a.shapes_ == b.shapes_ && a.parameters_ == b.parameters_;
   }
 
  protected:
+  /// The activations of the layers, with their settings.
   using Activations = std::tuple<typename First::ActivationType, typename Rest::ActivationType...>;
 
+  /// The same with given activations.
+  /// \throws what an activation refuses of its settings
   Network(const std::array<Index, layers + 1>& widths, const Activations& activations, const NetworkOptions& options)
       : shapes_(shapes(widths, activations, Indices{})) {
     for_each_shape([](const auto& layer) { detail::check_activation(layer.activation); });
@@ -151,6 +165,7 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
     });
   }
 
+  /// n_x, n_1, ..., n_y as the type fixes them.
   static constexpr std::array<Index, layers + 1> type_widths() {
     return {First::inputs, First::outputs, Rest::outputs...};
   }

@@ -76,6 +76,7 @@ void prepare_moment(const char* optimizer, Vector<T>& moment, Index size, std::i
 struct GradientDescent {
   double learning_rate = 0.01;  ///< alpha > 0
 
+  /// What it remembers from step to step: their number.
   template <class T>
   struct State {
     std::int64_t steps = 0;  ///< taken so far
@@ -85,6 +86,7 @@ struct GradientDescent {
     static void each_member(S& state, F&& f) {
       f("steps", state.steps);
     }
+    /// The same number of steps.
     friend bool operator==(const State&, const State&) = default;
   };
 
@@ -113,6 +115,7 @@ struct Momentum {
   double learning_rate = 0.01;  ///< alpha > 0
   double momentum = 0.9;        ///< mu in [0, 1)
 
+  /// What it remembers from step to step.
   template <class T>
   struct State {
     std::int64_t steps = 0;  ///< taken so far
@@ -124,6 +127,7 @@ struct Momentum {
       f("steps", state.steps);
       f("velocity", state.velocity);
     }
+    /// The same number of steps and the same velocity.
     friend bool operator==(const State& a, const State& b) {
       return a.steps == b.steps && a.velocity.size() == b.velocity.size() && a.velocity == b.velocity;
     }
@@ -178,6 +182,7 @@ struct Adam {
   double epsilon = 1e-8;         ///< > 0, outside of the square root
   double weight_decay = 0;       ///< lambda >= 0
 
+  /// What it remembers from step to step.
   template <class T>
   struct State {
     std::int64_t steps = 0;  ///< t, taken so far
@@ -191,6 +196,7 @@ struct Adam {
       f("first", state.first);
       f("second", state.second);
     }
+    /// The same number of steps and the same moments.
     friend bool operator==(const State& a, const State& b) {
       return a.steps == b.steps && a.first.size() == b.first.size() && a.first == b.first &&
              a.second.size() == b.second.size() && a.second == b.second;

@@ -30,6 +30,7 @@ namespace shallow {
 template <shallow::Scalar T>
 class StandardScaler {
  public:
+  /// The number type of the features.
   using Scalar = T;
 
   /// Fitted to X (n_x x m).
@@ -87,6 +88,7 @@ class StandardScaler {
     }
   }
 
+  /// Features of a sample.
   Index n_x() const { return means_.size(); }
   /// The mean of each feature (n_x x 1).
   const Vector<T>& means() const { return means_; }
@@ -110,6 +112,7 @@ class StandardScaler {
     return ((samples.array().colwise() * scales_.array()).matrix()).colwise() + means_;
   }
 
+  /// The same means and scales.
   friend bool operator==(const StandardScaler& a, const StandardScaler& b) {
     return a.n_x() == b.n_x() && a.means_ == b.means_ && a.scales_ == b.scales_;
   }
@@ -119,6 +122,7 @@ class StandardScaler {
   Vector<T> scales_;
 };
 
+/// StandardScaler(X) has the number type of X.
 template <class X>
 StandardScaler(const Eigen::DenseBase<X>&) -> StandardScaler<typename X::Scalar>;
 
@@ -132,6 +136,7 @@ StandardScaler(const Eigen::DenseBase<X>&) -> StandardScaler<typename X::Scalar>
 template <class Net>
 class Scaled {
  public:
+  /// The number type of the network.
   using Scalar = typename Net::Scalar;
 
   /// \throws ShapeError scaler: expected n_x of the network
@@ -143,10 +148,15 @@ class Scaled {
     }
   }
 
+  /// What raw features go through first.
   const StandardScaler<Scalar>& scaler() const { return scaler_; }
+  /// The network, which sees scaled features.
   const Net& net() const { return net_; }
+  /// The same, to read or write.
   Net& net() { return net_; }
+  /// Features of a sample.
   Index n_x() const { return net_.n_x(); }
+  /// Outputs of a sample.
   Index n_y() const { return net_.n_y(); }
 
   /// net.predict(scaler.transform(X)) (n_y x m).
@@ -156,6 +166,7 @@ class Scaled {
     return net_.predict(scaler_.transform(x));
   }
 
+  /// The same scaler and the same network.
   friend bool operator==(const Scaled&, const Scaled&) = default;
 
  private:

@@ -36,7 +36,7 @@ inline double rounded(double value) {
 }  // namespace detail
 
 /// A stream of random numbers that equals numpy.random.RandomState(seed) number for number: the Mersenne twister
-/// MT19937, 53-bit uniform numbers, normal numbers by the polar method. Nothing of <random> is used: every standard
+/// MT19937, 53-bit uniform numbers, normal numbers by the polar method. Nothing of `<random>` is used: every standard
 /// library has distributions of its own, and tells the state of std::mt19937 as text of its own.
 ///
 /// A regular value: a copy continues with the same numbers as the original, so saving and restoring the state is an
@@ -65,6 +65,7 @@ class RandomState {
     int position = 624;                    ///< the next word to use, 0 .. 624; at 624 new ones are made first
     std::optional<double> kept_normal{};   ///< the second of a pair of normal numbers, if it has not been given out
 
+    /// The same numbers will come.
     friend bool operator==(const State&, const State&) = default;
   };
 

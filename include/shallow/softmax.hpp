@@ -68,6 +68,7 @@ void softmax_columns(const Z& z, A& a) {
 ///
 /// A function of a column has no derivative of one number: in its place stands the Jacobian's product with dJ/dA.
 struct Softmax {
+  /// What summaries and model files call it.
   static constexpr std::string_view name = "softmax";
 
   /// softmax of every column of Z (n x m, n >= 1), as a new array of Z's kind of shape.
@@ -99,6 +100,7 @@ struct Softmax {
       d.col(j) = a.col(j) * (d.col(j) - mean);
     }
   }
+  /// Always true: there is nothing to set.
   friend bool operator==(const Softmax&, const Softmax&) = default;
 };
 

@@ -138,7 +138,9 @@ class PassWorkspace {
 template <class Derived, shallow::Scalar T>
 class Stack {
  public:
+  /// The number type.
   using Scalar = T;
+  /// Storage of a pass, which belongs to the caller.
   using Workspace = PassWorkspace<T>;
   /// \private The class whose passes these are.
   using Model = Derived;

@@ -21,11 +21,13 @@ namespace shallow {
 /// A named matrix within the parameters of a model: `rows * cols` numbers from `offset` on, column after column.
 struct ParameterBlock {
   std::string name;  ///< as the course writes it: "W1", "b1", "W2", ...
-  Index rows = 0;
-  Index cols = 0;
-  Index offset = 0;
+  Index rows = 0;    ///< >= 1
+  Index cols = 0;    ///< >= 1; of a bias 1
+  Index offset = 0;  ///< of its first number within all parameters
 
+  /// How many numbers it has.
   Index size() const { return rows * cols; }
+  /// The same name, shape and place.
   friend bool operator==(const ParameterBlock&, const ParameterBlock&) = default;
 };
 
@@ -89,6 +91,7 @@ typename M::Scalar loss(const M& model, const X& x, const Y& y, const L& loss) {
   typename M::Workspace workspace;
   return model.loss(x, y, loss, workspace);
 }
+/// The same by the model's default loss.
 template <Trainable M, class X, class Y>
 typename M::Scalar loss(const M& model, const X& x, const Y& y) {
   return shallow::loss(model, x, y, model.default_loss());
@@ -109,6 +112,7 @@ Gradients<typename M::Scalar> gradients(const M& model, const X& x, const Y& y, 
   }
   return result;
 }
+/// The same by the model's default loss.
 template <Trainable M, class X, class Y>
 Gradients<typename M::Scalar> gradients(const M& model, const X& x, const Y& y) {
   return shallow::gradients(model, x, y, model.default_loss());

@@ -18,8 +18,8 @@ template <class Hidden, class Output>
 struct TwoLayerNetOptions {
   std::uint32_t seed = 0;                                 ///< of the RandomState that draws W[1], then W[2], row by row
   Initializer initializer = Initializer::gaussian(0.01);  ///< the course's small random numbers
-  Hidden hidden{};
-  Output output{};
+  Hidden hidden{};                                        ///< g1 with its settings
+  Output output{};                                        ///< g2 with its settings
 };
 
 /// A[1] = g1(W[1] X + b[1]), A[2] = g2(W[2] A[1] + b[2]) with n_x features, n_h hidden units and n_y outputs.
@@ -32,6 +32,7 @@ class TwoLayerNet : public Network<Layer<T, Hidden, Features, HiddenUnits>, Laye
   using Base = Network<Layer<T, Hidden, Features, HiddenUnits>, Layer<T, Output, HiddenUnits, Outputs>>;
 
  public:
+  /// Seed, initialiser, and settings of the activations.
   using Options = TwoLayerNetOptions<Hidden, Output>;
   /// \private
   using Model = TwoLayerNet;
@@ -47,6 +48,7 @@ class TwoLayerNet : public Network<Layer<T, Hidden, Features, HiddenUnits>, Laye
                                                              Outputs != Dynamic)
       : TwoLayerNet(Features, HiddenUnits, Outputs, options) {}
 
+  /// Hidden units.
   Index n_h() const { return this->template layer<0>().n_out(); }
 };
 

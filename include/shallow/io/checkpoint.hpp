@@ -53,9 +53,10 @@ struct CheckpointOptions {
 template <Scalar T>
 struct Best {
   Index epoch = 0;  ///< of all that the TrainingState counts; 0 if there was none yet
-  double loss = std::numeric_limits<double>::infinity();
-  Vector<T> parameters;  ///< after that epoch
+  double loss = std::numeric_limits<double>::infinity();  ///< that least loss; infinite if there was none yet
+  Vector<T> parameters;                                   ///< after that epoch
 
+  /// The same epoch, loss and parameters.
   friend bool operator==(const Best& a, const Best& b) {
     return a.epoch == b.epoch && a.loss == b.loss && a.parameters.size() == b.parameters.size() &&
            a.parameters == b.parameters;
@@ -149,6 +150,7 @@ namespace shallow::io {
 template <Trainable M, class O>
 class Checkpoint {
  public:
+  /// The number type of the model.
   using Scalar = typename M::Scalar;
   static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>, "shallow: files hold float or double");
 
@@ -272,6 +274,7 @@ class Checkpoint {
 
   /// The parameters with the least loss so far: `net.parameters() = checkpoint.best().parameters`.
   const Best<Scalar>& best() const { return best_; }
+  /// Where the file is.
   const std::filesystem::path& path() const { return path_; }
 
  private:

@@ -54,7 +54,7 @@ struct SavedInfo : ModelInfo {
   std::string version;                   ///< of the library that wrote the file; empty if another program did
   std::vector<std::string> activations;  ///< of the layers, "leaky_relu(0.2)"; empty if another program wrote the file
   std::vector<double> means;             ///< of a StandardScaler; empty if there is none
-  std::vector<double> scales;
+  std::vector<double> scales;            ///< of the same scaler: what each feature is divided by
 };
 
 /// How a model file is read.
