@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""The pages of the documentation, as GitHub shows them and as the site does.
+
+site.py page FILE.md             FILE.md as Doxygen takes it, on standard output (a filter of Doxygen's)
+site.py finish HTML              what Doxygen cannot say: the language of the Chinese pages
+site.py check SOURCES HTML       every link of the pages and of the site leads somewhere, every page is in the navigation
+
+A page is written for GitHub: links go to files (design.md#tests), headings have the anchors that GitHub gives them.
+"""
+
+import html.parser
+import os
+import re
+import sys
+import urllib.parse
+from pathlib import Path
+
+LINK = re.compile(r"(!?)\[((?:[^][`]|`[^`]*`|\[[^]]*\])*)\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^(#{1,4}) +(.*?) *$")
+
+
+def code_marks(text):
+    """(line, whether it is code) of every line: fenced or indented blocks."""
+    fenced, before_blank, in_list = False, True, False
+    for line in text.split("\n"):
+        if line.startswith("```"):
+            fenced = not fenced
+            yield line, True
+        elif fenced:
+            yield line, True
+        else:
+            indented = line.startswith("    ") and not in_list
+            if re.match(r"([-*]|\d+\.) ", line):
+                in_list = True
+            elif line and not line.startswith(" "):
+                in_list = False
+            yield line, indented
+        before_blank = not line
+
+
+def slug(heading):
+    """The anchor that GitHub gives a heading."""
+    words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").lower()
+    return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+
+
+def slugs(text):
+    """The anchors of a page, in order, as GitHub numbers those that come twice."""
+    seen, result = {}, []
+    for line, code in code_marks(text):
+        match = None if code else HEADING.match(line)
+        if match:
+            name = slug(match[2])
+            count = seen.get(name, 0)
+            seen[name] = count + 1
+            result.append(name if count == 0 else f"{name}-{count}")
+    return result
+
+
+def page_id(path):
+    """docs/design.md: design; docs/zh/tutorial.md: zh-tutorial; docs/index.md: the main page."""
+    if path.name == "index.md":
+        return "mainpage"
+    return ("zh-" if path.parent.name == "zh" else "") + path.stem.lower().replace("_", "-")
+
+
+def anchor_id(path, name):
+    """Doxygen's name of an anchor, which is one for all pages, and in ASCII."""
+    names = slugs(path.read_text(encoding="utf-8"))
+    if name not in names:
+        raise SystemExit(f"{path}: expected a heading with the anchor #{name}, given {', '.join(names)}")
+    if names.index(name) == 0:
+        return page_id(path)
+    suffix = name if re.fullmatch(r"[\w-]+", name, re.ASCII) else f"section-{names.index(name)}"
+    return f"{page_id(path)}-{suffix}"
+
+
+def site_target(path, target):
+    """Where a link of the page leads on the site; None if the site has no such file."""
+    if re.match(r"[a-z]+:", target):
+        return target
+    file, _, anchor = target.partition("#")
+    found = Path(os.path.normpath(path.parent / file)) if file else path
+    if found.suffix == ".md" and found.name != "README.md":
+        return "@ref " + (anchor_id(found, anchor) if anchor else page_id(found))
+    if found.parent.name == "examples":
+        return found.name.replace(".", "_8") + "-example.html"
+    if found.suffix == ".hpp" and "include" in found.parts:
+        return "@ref " + found.name
+    if found.name == "README.md":
+        return "@ref mainpage"
+    return "LICENSE" if found.name == "LICENSE" else None
+
+
+def page(path):
+    def link(match):
+        image, words, target = match.groups()
+        if image:
+            return f"![{words}]({Path(target).name})"
+        to = site_target(path, target)
+        return words if to is None else f"[{words}]({to})"
+
+    text = path.read_text(encoding="utf-8")
+    names = iter(slugs(text))
+    lines = []
+    for line, code in code_marks(text):
+        heading = None if code else HEADING.match(line)
+        if heading:
+            line = f"{heading[1]} {LINK.sub(link, heading[2])} {{#{anchor_id(path, next(names))}}}"
+        elif not code:
+            line = LINK.sub(link, line)
+        lines.append(line)
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    print("\n".join(lines), end="")
+
+
+def finish(site):
+    for file in site.glob("zh-*.html"):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"<html ", '<html lang="zh-CN" ', text, count=1), encoding="utf-8")
+
+
+class Names(html.parser.HTMLParser):
+    """The links and the anchors of a page of the site."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.anchors = set(), set()
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("id", "name") and value:
+                self.anchors.add(value)
+            if name in ("href", "src") and value:
+                self.links.add(value)
+
+
+def pages_of(sources):
+    """The pages that this library has, without those that only a working copy has."""
+    return [sources / "README.md", sources / "CONTRIBUTING.md", sources / "CHANGELOG.md",
+            sources / "benchmarks" / "RESULTS.md", *sorted(sources.glob("docs/**/*.md"))]
+
+
+def check_sources(sources):
+    """As GitHub follows links: to a file, and to a heading of it."""
+    for path in pages_of(sources):
+        text = path.read_text(encoding="utf-8")
+        for line in (line for line, code in code_marks(text) if not code):
+            for _, _, target in LINK.findall(line):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                file, _, anchor = target.partition("#")
+                found = Path(os.path.normpath(path.parent / file)) if file else path
+                if not found.exists():
+                    yield f"{path}: {target}: no such file"
+                elif anchor and anchor not in slugs(found.read_text(encoding="utf-8")):
+                    yield f"{path}: {target}: no such heading"
+
+
+def check_site(site):
+    """As a browser follows them: to a file of the site, and to an anchor of it."""
+    pages = {}
+    for file in sorted(site.glob("**/*.html")):
+        pages[file] = Names()
+        pages[file].feed(file.read_text(encoding="utf-8"))
+    for file, names in pages.items():
+        for target in names.links:
+            parts = urllib.parse.urlsplit(target)
+            if parts.scheme or parts.netloc:
+                continue
+            found = Path(os.path.normpath(file.parent / urllib.parse.unquote(parts.path))) if parts.path else file
+            anchor = urllib.parse.unquote(parts.fragment)
+            if not found.exists():
+                yield f"{file.name}: {target}: no such file"
+            elif anchor == "nested-classes":
+                continue  # Doxygen's own, where all nested classes are private
+            elif anchor and found in pages and anchor not in pages[found].anchors:
+                yield f"{file.name}: {target}: no such anchor"
+
+
+def check_navigation(sources):
+    """A page that the navigation does not name would be found by nobody."""
+    navigation = (sources / "docs" / "site" / "navigation.xml").read_text(encoding="utf-8")
+    for path in pages_of(sources):
+        if path.name not in ("README.md", "index.md") and f'"@ref {page_id(path)}"' not in navigation:
+            yield f"{path}: expected a tab with @ref {page_id(path)} in docs/site/navigation.xml"
+
+
+def main(arguments):
+    match arguments:
+        case ["page", file]:
+            page(Path(file))
+        case ["finish", site]:
+            finish(Path(site))
+        case ["check", sources, site]:
+            sources, site = Path(sources), Path(site)
+            faults = [*check_sources(sources), *check_site(site), *check_navigation(sources)]
+            if faults:
+                raise SystemExit("\n".join(faults))
+            print(f"{len(list(site.glob('**/*.html')))} pages of the site: every link leads somewhere")
+        case _:
+            raise SystemExit(__doc__)
+
+
+main(sys.argv[1:])

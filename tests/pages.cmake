@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+#
+# Every program on a page of the documentation is compiled, and prints what stands beneath it. (The README and the page
+# on model files, whose programs need each other's files, are tested in CMakeLists.txt.)
+
+# add_page(name): the programs of docs/<name>.md.
+function(add_page name)
+  set(page "${PROJECT_SOURCE_DIR}/docs/${name}.md")
+  set(directory "${CMAKE_CURRENT_BINARY_DIR}/pages/${name}")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${page}")
+  document_programs("${page}" "${directory}" cpp "int main" .cpp count OUTPUT)
+  foreach(number RANGE 1 ${count})
+    add_executable(page_${name}_${number} "${directory}/cpp_${number}.cpp")
+    target_link_libraries(page_${name}_${number} PRIVATE shallow::shallow)
+    add_test(NAME page_${name}_${number}
+             COMMAND "${CMAKE_COMMAND}" -DPROGRAM=$<TARGET_FILE:page_${name}_${number}>
+                     "-DEXPECTED=${directory}/cpp_${number}.txt" -P "${CMAKE_CURRENT_SOURCE_DIR}/same_output.cmake")
+  endforeach()
+endfunction()
+
+# add_same_programs(name page other): the programs of one page are those of another, which are tested.
+function(add_same_programs name page other)
+  add_test(NAME page_${name}_programs
+           COMMAND "${CMAKE_COMMAND}" "-DPAGE=${PROJECT_SOURCE_DIR}/${page}" "-DOTHER=${PROJECT_SOURCE_DIR}/${other}"
+                   "-DDIRECTORY=${CMAKE_CURRENT_BINARY_DIR}/pages/same_${name}" -P
+                   "${CMAKE_CURRENT_SOURCE_DIR}/same_programs.cmake")
+endfunction()
+
+add_page(tutorial)
+add_page(gradient-checking)
+add_page(own-activation)
+add_same_programs(index README.md docs/index.md)
+add_same_programs(install README.md docs/install.md)
+add_same_programs(zh_tutorial docs/tutorial.md docs/zh/tutorial.md)
+
+# A page with programs that nobody tests would rot unseen.
+set(tested_pages tutorial gradient-checking own-activation index install zh/tutorial model-files)
+file(GLOB_RECURSE pages RELATIVE "${PROJECT_SOURCE_DIR}/docs" CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/*.md")
+foreach(page IN LISTS pages)
+  file(READ "${PROJECT_SOURCE_DIR}/docs/${page}" text)
+  string(REGEX REPLACE "\\.md$" "" name "${page}")
+  if(text MATCHES "int main" AND NOT name IN_LIST tested_pages)
+    message(FATAL_ERROR "docs/${page}: expected its programs to be tested by tests/pages.cmake")
+  endif()
+endforeach()
+
+# ---- The projects on the page about installation, with its program --------------------------------------------------
+
+# The options that stand for what the reader does beforehand.
+function(add_install_project number name)
+  set(project "${CMAKE_CURRENT_BINARY_DIR}/pages/install/${name}")
+  file(COPY_FILE "${CMAKE_CURRENT_BINARY_DIR}/pages/install/cmake_${number}.txt" "${project}/CMakeLists.txt"
+       ONLY_IF_DIFFERENT)
+  file(COPY_FILE "${CMAKE_CURRENT_BINARY_DIR}/readme/program.cpp" "${project}/main.cpp" ONLY_IF_DIFFERENT)
+  add_test(
+    NAME page_install_${name}
+    COMMAND
+      "${CMAKE_CTEST_COMMAND}" --build-and-test "${project}" "${project}/build" --build-generator "${CMAKE_GENERATOR}"
+      --build-makeprogram "${CMAKE_MAKE_PROGRAM}" --build-options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}"
+      -DCMAKE_BUILD_TYPE=Release ${ARGN} --test-command program)
+  set_tests_properties(page_install_${name} PROPERTIES LABELS consumer FIXTURES_REQUIRED shallow_installed)
+endfunction()
+
+if(SHALLOW_INSTALL)
+  set(page "${PROJECT_SOURCE_DIR}/docs/install.md")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${page}")
+  document_programs("${page}" "${CMAKE_CURRENT_BINARY_DIR}/pages/install" cmake "project(" .txt count)
+  set(prefix "${CMAKE_CURRENT_BINARY_DIR}/consumer/prefix")
+  foreach(number RANGE 1 ${count})
+    file(READ "${CMAKE_CURRENT_BINARY_DIR}/pages/install/cmake_${number}.txt" text)
+    string(REGEX MATCH "project\\(([a-z_]+)" name "${text}")
+    set(name "${CMAKE_MATCH_1}")
+    file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/pages/install/${name}")
+    if(name STREQUAL "add_subdirectory")
+      file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_BINARY_DIR}/pages/install/${name}/shallow" SYMBOLIC)
+      add_install_project(${number} ${name})
+    elseif(name STREQUAL "fetch_content")
+      add_install_project(${number} ${name} "-DFETCHCONTENT_SOURCE_DIR_SHALLOW=${PROJECT_SOURCE_DIR}")
+    elseif(NOT name STREQUAL "components" OR shallow_have_safetensors)
+      add_install_project(${number} ${name} "-DCMAKE_PREFIX_PATH=${prefix}")
+    endif()
+  endforeach()
+endif()
