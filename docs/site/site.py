@@ -3,7 +3,8 @@
 
 site.py page FILE.md             FILE.md as Doxygen takes it, on standard output (a filter of Doxygen's)
 site.py finish HTML              what Doxygen cannot say: the language of the Chinese pages
-site.py check SOURCES HTML       every link of the pages and of the site leads somewhere, every page is in the navigation
+site.py check SOURCES HTML       every link of the pages and of the site leads somewhere, every page has its place in the
+                                 navigation
 
 A page is written for GitHub: links go to files (design.md#tests), headings have the anchors that GitHub gives them.
 """
@@ -16,26 +17,33 @@ import urllib.parse
 from pathlib import Path
 
 LINK = re.compile(r"(!?)\[((?:[^][`]|`[^`]*`|\[[^]]*\])*)\]\(([^)\s]+)\)")
-HEADING = re.compile(r"^(#{1,4}) +(.*?) *$")
+HEADING = re.compile(r"^(#{1,4}) +(.*?) *$", re.MULTILINE)
 
 
-def code_marks(text):
-    """(line, whether it is code) of every line: fenced or indented blocks."""
-    fenced, before_blank, in_list = False, True, False
+def pieces(text):
+    """(text, whether it is code) of every piece of a page: prose, fenced and indented blocks."""
+    fenced, in_list, piece, kind = False, False, [], False
     for line in text.split("\n"):
         if line.startswith("```"):
-            fenced = not fenced
-            yield line, True
+            fenced, code = not fenced, True
         elif fenced:
-            yield line, True
+            code = True
         else:
-            indented = line.startswith("    ") and not in_list
+            code = line.startswith("    ") and not in_list
             if re.match(r"([-*]|\d+\.) ", line):
                 in_list = True
             elif line and not line.startswith(" "):
                 in_list = False
-            yield line, indented
-        before_blank = not line
+        if piece and code != kind:
+            yield "\n".join(piece), kind
+            piece = []
+        piece.append(line)
+        kind = code
+    yield "\n".join(piece), kind
+
+
+def prose(text):
+    return [piece for piece, code in pieces(text) if not code]
 
 
 def slug(heading):
@@ -47,9 +55,8 @@ def slug(heading):
 def slugs(text):
     """The anchors of a page, in order, as GitHub numbers those that come twice."""
     seen, result = {}, []
-    for line, code in code_marks(text):
-        match = None if code else HEADING.match(line)
-        if match:
+    for piece in prose(text):
+        for match in HEADING.finditer(piece):
             name = slug(match[2])
             count = seen.get(name, 0)
             seen[name] = count + 1
@@ -102,16 +109,13 @@ def page(path):
 
     text = path.read_text(encoding="utf-8")
     names = iter(slugs(text))
-    lines = []
-    for line, code in code_marks(text):
-        heading = None if code else HEADING.match(line)
-        if heading:
-            line = f"{heading[1]} {LINK.sub(link, heading[2])} {{#{anchor_id(path, next(names))}}}"
-        elif not code:
-            line = LINK.sub(link, line)
-        lines.append(line)
+
+    def heading(match):
+        return f"{match[1]} {match[2]} {{#{anchor_id(path, next(names))}}}"
+
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    print("\n".join(lines), end="")
+    result = (piece if code else LINK.sub(link, HEADING.sub(heading, piece)) for piece, code in pieces(text))
+    print("\n".join(result), end="")
 
 
 def finish(site):
@@ -145,8 +149,8 @@ def check_sources(sources):
     """As GitHub follows links: to a file, and to a heading of it."""
     for path in pages_of(sources):
         text = path.read_text(encoding="utf-8")
-        for line in (line for line, code in code_marks(text) if not code):
-            for _, _, target in LINK.findall(line):
+        for piece in prose(text):
+            for _, _, target in LINK.findall(piece):
                 if re.match(r"[a-z]+:", target):
                     continue
                 file, _, anchor = target.partition("#")
