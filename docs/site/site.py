@@ -2,7 +2,8 @@
 """The pages of the documentation, as GitHub shows them and as the site does.
 
 site.py page FILE.md             FILE.md as Doxygen takes it, on standard output (a filter of Doxygen's)
-site.py finish HTML              what Doxygen cannot say: the language of the Chinese pages
+site.py finish HTML              what Doxygen cannot say: that a block is the output of the program above it, and the
+                                 language of the Chinese pages
 site.py check SOURCES HTML       every link of the pages and of the site leads somewhere, every page has its place in the
                                  navigation
 
@@ -105,23 +106,36 @@ def page(path):
         if image:
             return f"![{words}]({Path(target).name})"
         to = site_target(path, target)
-        return words if to is None else f"[{words}]({to})"
+        # Doxygen wants a link in one line; what follows keeps its number.
+        lines = words.count("\n") * "\n"
+        words = re.sub(r"\s+", " ", words)
+        return lines + (words if to is None else f"[{words}]({to})")
 
     text = path.read_text(encoding="utf-8")
     names = iter(slugs(text))
 
     def heading(match):
+        if page_id(path) == "mainpage" and len(match[1]) > 1:
+            next(names)
+            return f"<h{len(match[1])}>{match[2]}</h{len(match[1])}>"  # no section: it would crowd the navigation
         return f"{match[1]} {match[2]} {{#{anchor_id(path, next(names))}}}"
 
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    result = (piece if code else LINK.sub(link, HEADING.sub(heading, piece)) for piece, code in pieces(text))
-    print("\n".join(result), end="")
+    def site_piece(piece):
+        piece = LINK.sub(link, HEADING.sub(heading, piece))
+        return re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", piece)  # Doxygen misses ** beside Chinese punctuation
+
+    print("\n".join(piece if code else site_piece(piece) for piece, code in pieces(text)), end="")
 
 
 def finish(site):
-    for file in site.glob("zh-*.html"):
+    for file in site.glob("*.html"):
         text = file.read_text(encoding="utf-8")
-        file.write_text(re.sub(r"<html ", '<html lang="zh-CN" ', text, count=1), encoding="utf-8")
+        changed = text.replace('<!-- fragment --><div class="fragment">', '<!-- fragment --><div class="fragment output">')
+        if file.name.startswith("zh-"):
+            changed = changed.replace("<html ", '<html lang="zh-CN" ', 1)
+        if changed != text:
+            file.write_text(changed, encoding="utf-8")
 
 
 class Names(html.parser.HTMLParser):
