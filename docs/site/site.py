@@ -4,12 +4,13 @@
 site.py page FILE.md             FILE.md as Doxygen takes it, on standard output (a filter of Doxygen's)
 site.py finish HTML              what Doxygen cannot say: that a block is the output of the program above it, and the
                                  language of the Chinese pages
-site.py check SOURCES HTML       every link of the pages and of the site leads somewhere, every page has its place in the
-                                 navigation
+site.py check SOURCES HTML       every link of the pages and of the site leads somewhere, every program is shown as it is,
+                                 every page has its place in the navigation
 
 A page is written for GitHub: links go to files (design.md#tests), headings have the anchors that GitHub gives them.
 """
 
+import html
 import html.parser
 import os
 import re
@@ -131,7 +132,7 @@ def page(path):
 def finish(site):
     for file in site.glob("*.html"):
         text = file.read_text(encoding="utf-8")
-        changed = text.replace('<!-- fragment --><div class="fragment">', '<!-- fragment --><div class="fragment output">')
+        changed = text.replace('--><div class="fragment">', '--><div class="fragment output">')
         if file.name.startswith("zh-"):
             changed = changed.replace("<html ", '<html lang="zh-CN" ', 1)
         if changed != text:
@@ -196,6 +197,23 @@ def check_site(site):
                 yield f"{file.name}: {target}: no such anchor"
 
 
+def check_blocks(sources, site):
+    """Doxygen shows every program and output of a page as it is, letter by letter but for spaces."""
+    for path in pages_of(sources):
+        name = "index" if page_id(path) == "mainpage" else page_id(path)
+        file = site / f"{name}.html"
+        if path.name == "README.md":
+            continue
+        if not file.exists():
+            yield f"{path}: expected its page {file.name} on the site"
+            continue
+        shown = html.unescape(re.sub(r"<[^>]*>", "", file.read_text(encoding="utf-8")))
+        shown = re.sub(r"\s", "", shown)
+        for block in re.findall(r"^```\w+\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            if re.sub(r"\s", "", block) not in shown:
+                yield f"{path}: expected this block on {file.name}:\n{block}"
+
+
 def check_navigation(sources):
     """A page that the navigation does not name would be found by nobody."""
     navigation = (sources / "docs" / "site" / "navigation.xml").read_text(encoding="utf-8")
@@ -212,10 +230,12 @@ def main(arguments):
             finish(Path(site))
         case ["check", sources, site]:
             sources, site = Path(sources), Path(site)
-            faults = [*check_sources(sources), *check_site(site), *check_navigation(sources)]
+            faults = [*check_sources(sources), *check_site(site), *check_blocks(sources, site),
+                      *check_navigation(sources)]
             if faults:
                 raise SystemExit("\n".join(faults))
-            print(f"{len(list(site.glob('**/*.html')))} pages of the site: every link leads somewhere")
+            count = len(list(site.glob("**/*.html")))
+            print(f"{count} pages of the site: every link leads somewhere, every program is shown as it is")
         case _:
             raise SystemExit(__doc__)
 
