@@ -182,6 +182,9 @@ def check_site(site):
     for file in sorted(site.glob("**/*.html")):
         pages[file] = Names()
         pages[file].feed(file.read_text(encoding="utf-8"))
+    navigation = site / "navtreedata.js"
+    pages[navigation] = Names()
+    pages[navigation].links.update(re.findall(r'"([^" ]+\.html[^"]*)"', navigation.read_text(encoding="utf-8")))
     for file, names in pages.items():
         for target in names.links:
             parts = urllib.parse.urlsplit(target)
