@@ -184,7 +184,8 @@ def check_site(site):
         pages[file].feed(file.read_text(encoding="utf-8"))
     navigation = site / "navtreedata.js"
     pages[navigation] = Names()
-    pages[navigation].links.update(re.findall(r'"([^" ]+\.html[^"]*)"', navigation.read_text(encoding="utf-8")))
+    # What Doxygen could not resolve it leaves as "@ref ...", without a word.
+    pages[navigation].links.update(re.findall(r'"(@ref [^"]*|[^" ]+\.html[^"]*)"', navigation.read_text("utf-8")))
     for file, names in pages.items():
         for target in names.links:
             parts = urllib.parse.urlsplit(target)
