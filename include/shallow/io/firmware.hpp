@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Trained networks as C++ for microcontrollers: one header of constants with a `predict` that needs <cmath> alone.
+/// Trained networks as C++ for microcontrollers: one header of constants with a `predict` that needs `<cmath>` alone.
 ///
 ///     io::write_firmware(net, "flower.hpp", {.name = "flower"});
 ///
