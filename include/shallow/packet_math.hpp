@@ -12,7 +12,6 @@
 #include <Eigen/Core>
 
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -129,7 +128,7 @@ EIGEN_ALWAYS_INLINE Packet power_of_two(const Packet& shifted) {
   using C = MathConstants<packet_scalar_t<Packet>>;
   namespace ei = Eigen::internal;
   if constexpr (is_single<Packet>) {
-    return std::bit_cast<Packet>(std::bit_cast<typename C::Bits>(shifted) << C::mantissa_bits);
+    return bit_cast<Packet>(bit_cast<typename C::Bits>(shifted) << C::mantissa_bits);
   } else if constexpr (requires { typename ei::unpacket_traits<Packet>::integer_packet; }) {
     using Integers = typename ei::unpacket_traits<Packet>::integer_packet;
     return ei::preinterpret<Packet>(ei::plogical_shift_left<C::mantissa_bits>(ei::preinterpret<Integers>(shifted)));
@@ -178,9 +177,9 @@ template <int parts, class Packet>
 EIGEN_ALWAYS_INLINE Packet without_exponent(const Packet& x, const Packet& n, double share) {
   using T = packet_scalar_t<Packet>;
   using C = MathConstants<T>;
-  if constexpr (parts == 1) return multiply_add(n, all<Packet>(T(-(C::ln2_high + C::ln2_low) * share)), x);
-  const Packet rest = multiply_add(n, all<Packet>(T(-C::ln2_high * share)), x);
-  return multiply_add(n, all<Packet>(T(-C::ln2_low * share)), rest);
+  if constexpr (parts == 1) return multiply_add(n, all<Packet>(T(-double(C::ln2_high + C::ln2_low) * share)), x);
+  const Packet rest = multiply_add(n, all<Packet>(T(-double(C::ln2_high) * share)), x);
+  return multiply_add(n, all<Packet>(T(-double(C::ln2_low) * share)), rest);
 }
 
 /// e^(2h) = scale (1 + t) / (1 - t), scale = 2^n, t = tanh(h - n ln(2) / 2), |t| < 0.18: the argument reduction of Cody

@@ -167,7 +167,7 @@ class RandomState {
   /// equally likely (Fisher and Yates; Durstenfeld 1964): for i = n - 1, ..., 1 swaps item i with item below(i + 1).
   /// Allocates nothing. NumPy: shuffle(items).
   template <std::ranges::random_access_range Items>
-    requires std::ranges::sized_range<Items> && std::permutable<std::ranges::iterator_t<Items>>
+    requires std::ranges::sized_range<Items> && std::indirectly_swappable<std::ranges::iterator_t<Items>>
   void shuffle(Items&& items) {
     using Step = std::ranges::range_difference_t<Items>;
     const auto first = std::ranges::begin(items);

@@ -15,6 +15,7 @@
 
 #include <Eigen/Core>
 
+#include <bit>
 #include <concepts>
 
 namespace shallow {
@@ -45,5 +46,16 @@ using Matrix = Eigen::Matrix<T, Dynamic, Dynamic>;
 /// A column vector of run-time size.
 template <Scalar T>
 using Vector = Eigen::Matrix<T, Dynamic, 1>;
+
+namespace detail {
+
+// std::bit_cast; Eigen's where the standard library has none yet (libc++ before 14, and so Emscripten 3.1.6).
+#ifdef __cpp_lib_bit_cast
+using std::bit_cast;
+#else
+using Eigen::numext::bit_cast;
+#endif
+
+}  // namespace detail
 
 }  // namespace shallow

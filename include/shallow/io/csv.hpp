@@ -15,7 +15,6 @@
 #include "shallow/types.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -52,7 +51,8 @@ namespace shallow::detail {
 inline std::string without_controls(std::string_view text) {
   std::string shown(text.substr(0, 60));
   for (char& c : shown) {
-    if ((c >= 0 && c < 32) || c == 127) c = '?';
+    const auto code = static_cast<unsigned char>(c);  // char has a sign on some processors and none on others
+    if (code < 32 || code == 127) c = '?';
   }
   return shown;
 }
@@ -257,9 +257,7 @@ void write_csv(const std::filesystem::path& path, const Eigen::DenseBase<Derived
         detail::raise_expected<ValueError>("write_csv", "values", "numbers that are finite or NaN", "infinity");
       }
       if (std::isnan(value)) continue;
-      char digits[64];
-      const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-      text.append(digits, end);
+      detail::append_exact(text, value);
     }
     text.push_back('\n');
   }

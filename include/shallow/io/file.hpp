@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -178,15 +177,7 @@ inline void append_little_endian(std::string& bytes, std::uint64_t value, std::s
 template <class T>
 void append_numbers(std::string& bytes, const std::vector<T>& numbers) {
   using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  for (const T& number : numbers) append_little_endian(bytes, std::bit_cast<Bits>(number), sizeof(T));
-}
-
-/// A number as text, with a point and no more digits than bring back the same number.
-template <std::floating_point T>
-std::string exact_text(T number) {
-  std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  return std::string(digits.data(), end);
+  for (const T& number : numbers) append_little_endian(bytes, bit_cast<Bits>(number), sizeof(T));
 }
 
 /// Whether a decimal number that is out of range is too small, not too large: by the power of ten of the first of its
@@ -224,6 +215,34 @@ bool parse_number(std::string_view text, T& number) {
   stream >> number;
   return !stream.fail() && stream.peek() == std::istringstream::traits_type::eof();
 #endif
+}
+
+/// Appends a number as text, with a point and no more digits than bring back the same number.
+template <std::floating_point T>
+void append_exact(std::string& text, T number) {
+  if constexpr (requires(char* at) { std::to_chars(at, at, number); }) {
+    std::array<char, 64> digits;
+    text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+  } else {
+    // libc++ before 14, and so Emscripten 3.1.6. The same number, though not always in as few characters.
+    std::string candidate;
+    T back{};
+    for (int digits = 1; digits <= std::numeric_limits<T>::max_digits10; ++digits) {
+      std::ostringstream stream;
+      stream.imbue(std::locale::classic());
+      stream.precision(digits);
+      stream << number;
+      candidate = stream.str();
+      if (parse_number(candidate, back) && back == number) break;
+    }
+    text.append(candidate);
+  }
+}
+template <std::floating_point T>
+std::string exact_text(T number) {
+  std::string text;
+  append_exact(text, number);
+  return text;
 }
 
 }  // namespace shallow::detail

@@ -240,7 +240,7 @@ Eigen::Matrix<T, Dynamic, Dynamic> read_npy(const std::filesystem::path& path) {
     const Index cols_or_rows = header.fortran_order ? matrix.rows() : matrix.cols();
     T& to =
         header.fortran_order ? matrix(k % cols_or_rows, k / cols_or_rows) : matrix(k / cols_or_rows, k % cols_or_rows);
-    to = std::bit_cast<T>(value);
+    to = detail::bit_cast<T>(value);
   }
   return matrix;
 }
@@ -266,7 +266,7 @@ void write_npy(const std::filesystem::path& path, const Eigen::DenseBase<Derived
   std::string bytes(static_cast<std::size_t>(plain.size()) * sizeof(T), '\0');
   std::size_t at = 0;
   const auto put = [&](const T& value) {
-    auto raw = std::bit_cast<std::array<char, sizeof(T)>>(value);
+    auto raw = detail::bit_cast<std::array<char, sizeof(T)>>(value);
     if constexpr (std::endian::native == std::endian::big) std::reverse(raw.begin(), raw.end());
     std::memcpy(bytes.data() + at, raw.data(), sizeof(T));
     at += sizeof(T);

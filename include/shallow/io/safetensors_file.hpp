@@ -22,7 +22,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -263,7 +262,7 @@ class SafetensorsFile {
   T value(const TensorEntry& tensor, std::size_t k) const {
     using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
     const char* const from = bytes_.data() + start_ + tensor.offsets[0];
-    return std::bit_cast<T>(static_cast<Bits>(little_endian(from + k * sizeof(T), sizeof(T))));
+    return bit_cast<T>(static_cast<Bits>(little_endian(from + k * sizeof(T), sizeof(T))));
   }
   template <class T, class Saved>
   std::vector<T> converted(const TensorEntry& tensor) const {
