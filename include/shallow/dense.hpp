@@ -57,7 +57,7 @@ struct StartFrom {
   Index row_step;
   Index column_step;
 };
-template <class T>
+template <class T, Index = packet_size<T>>
 StartFrom<T> start_from(Start start, const T* bias, const T* c, Index c_n) {
   alignas(64) static const T zeros[std::size_t(packet_size<T>)]{T(0)};
   if (start == Start::accumulate) return {c, packet_size<T>, c_n};
@@ -69,7 +69,7 @@ StartFrom<T> start_from(Start start, const T* bias, const T* c, Index c_n) {
 ///
 /// The accumulators are an array, but only ever indexed by constants: GCC 12 keeps an array that a loop indexes in
 /// memory, which halves the speed.
-template <int Depth, class T, std::size_t... m, std::size_t... n>
+template <int Depth, class T, std::size_t... m, std::size_t... n, Index = packet_size<T>>
 EIGEN_ALWAYS_INLINE void multiply_tile(Start start, Index depth, const T* a, Index a_k, const T* b, Index b_k,
                                        Index b_n, const T* bias, T* c, Index c_n, std::index_sequence<m...>,
                                        std::index_sequence<n...>) {
@@ -108,7 +108,7 @@ EIGEN_ALWAYS_INLINE void multiply_tile(Start start, Index depth, const T* a, Ind
 }
 
 /// All rows of a few columns of C.
-template <int Depth, class T, std::size_t... n>
+template <int Depth, class T, std::size_t... n, Index = packet_size<T>>
 EIGEN_DONT_INLINE void multiply_columns(Start start, Index rows, Index depth, const T* a, Index a_k, const T* b,
                                         Index b_k, Index b_n, const T* bias, T* c, Index c_n,
                                         std::index_sequence<n...> columns) {
@@ -141,7 +141,7 @@ EIGEN_DONT_INLINE void multiply_columns(Start start, Index rows, Index depth, co
 ///
 /// `rows` is rounded up to whole packets: so far A (and a bias by rows) must be readable, and C writable. Columns and
 /// Depth are the sizes if known at compile time (see `narrow`).
-template <int Columns = Dynamic, int Depth = Dynamic, class T>
+template <int Columns = Dynamic, int Depth = Dynamic, class T, Index = packet_size<T>>
 void multiply(Start start, Index rows, Index columns, Index depth, const T* a, Index a_k, const T* b, Index b_k,
               Index b_n, const T* bias, T* c, Index c_n) {
   constexpr int width = 6;
@@ -174,7 +174,7 @@ void multiply(Start start, Index rows, Index columns, Index depth, const T* a, I
 
 /// C(r, q) = (what `start` says) + sum over j < depth, whole packets, of L(r, j) R(q, j), for sizeof...(r) rows of L
 /// and sizeof...(q) rows of R.
-template <class T, std::size_t... r, std::size_t... q>
+template <class T, std::size_t... r, std::size_t... q, Index = packet_size<T>>
 EIGEN_DONT_INLINE void multiply_dot_tile(Start start, Index depth, const T* left_rows, Index l_stride,
                                          const T* right_rows, Index r_stride, T* c, Index c_q,
                                          std::index_sequence<r...>, std::index_sequence<q...>) {
@@ -214,7 +214,7 @@ EIGEN_ALWAYS_INLINE void for_blocks(Index count, F&& f) {
 
 /// C (n_out x n_in) = D A' (or +=, as `start` says) with the samples of D (n_out x t) and A (n_in x t) along the lanes;
 /// b the same of the row sums of D.
-template <int Out, int In, class T>
+template <int Out, int In, class T, Index = packet_size<T>>
 EIGEN_DONT_INLINE void multiply_dot(Start start, Index n_out, Index n_in, Index samples, const T* d, Index d_stride,
                                     const T* a, Index a_stride, T* c, T* b) {
   namespace e = Eigen::internal;
@@ -238,16 +238,16 @@ EIGEN_DONT_INLINE void multiply_dot(Start start, Index n_out, Index n_in, Index 
 /// With the units along the lanes the backward products need memory of their own: for the last rows of [dW db] where
 /// n_out does not fill the last packet; behind it, if there is to be an input gradient, for W' in columns of whole
 /// packets.
-template <class T>
+template <class T, Index = packet_size<T>>
 Index last_rows_size(Index n_in) {
   return (n_in + 1) * packet_size<T>;
 }
-template <class T>
+template <class T, Index = packet_size<T>>
 Index scratch_size(Index n_in, Index n_out, bool input_gradient) {
   return last_rows_size<T>(n_in) + (input_gradient ? round_up_to_packets<T>(n_in) * n_out : 0);
 }
 /// Writes W' there.
-template <class T>
+template <class T, Index = packet_size<T>>
 void pack_weights(Index n_in, Index n_out, const T* weights, T* scratch) {
   const Index stride = round_up_to_packets<T>(n_in);
   T* const transposed = scratch + last_rows_size<T>(n_in);

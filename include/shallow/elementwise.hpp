@@ -43,14 +43,14 @@ concept PacketWise = (has_packet_functions<T> || packet_size<T> == 1) && require
 };
 
 /// a[i] = g(z[i]) for a whole number of packets.
-template <class T, class G>
+template <class T, class G, Index = packet_size<T>>
 void activate_packets(const G& activation, Index size, const T* z, T* a) {
   const G g = activation;  // its settings, out of reach of what is written
   for (Index i = 0; i < size; i += packet_size<T>) Eigen::internal::pstoreu(a + i, g.packet(load<Packet<T>>(z + i)));
 }
 
 /// d[i] *= g'(z[i]), from a[i] = g(z[i]), for a whole number of packets.
-template <class T, class G>
+template <class T, class G, Index = packet_size<T>>
 void activate_packets_backward(const G& activation, Index size, const T* a, T* d) {
   namespace ei = Eigen::internal;
   const G g = activation;

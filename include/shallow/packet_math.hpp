@@ -274,6 +274,10 @@ using Packet = typename Eigen::internal::packet_traits<T>::type;
 template <class T>
 inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<T>>::size;
 
+// Two object files of a program may be compiled for different processors, and the linker keeps one of two functions of
+// the same name. So the packet's size is a template parameter, which nobody gives, of every function that shares it
+// with its caller: whichever functions the linker keeps, those that call each other agree on it.
+
 /// Calls f(i, x) for the places i of an array of `count` numbers: first for its whole packets, x being a packet, then
 /// one by one, x being a number. Only the type of x counts. The division depends on the count alone and not, as
 /// Eigen's, on where the array lies: sums come out the same in every run.

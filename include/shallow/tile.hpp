@@ -29,9 +29,15 @@
 
 namespace shallow::detail {
 
-enum class Lanes { samples, units };
+/// By the size of a packet in bytes, so that what is made of it has a name of its own for every such size
+/// (packet_math.hpp).
+template <std::size_t Bytes>
+struct LanesOf {
+  enum class Type { samples, units };
+};
+using Lanes = LanesOf<sizeof(Packet<float>)>::Type;
 
-template <class T>
+template <class T, Index = packet_size<T>>
 constexpr Index round_up_to_packets(Index n) {
   return (n + packet_size<T> - 1) / packet_size<T> * packet_size<T>;
 }
@@ -41,7 +47,7 @@ struct LaneCost {
   Index exact = 0;
   Index padded = 0;
 
-  template <class T>
+  template <class T, Index = packet_size<T>>
   constexpr void add_layer(Index n_in, Index n_out) {
     exact += n_in * n_out;
     padded += n_in * round_up_to_packets<T>(n_out);
@@ -55,11 +61,14 @@ template <class T, Lanes L>
 struct TileLayout {
   Index units;
   Index samples;
+  /// Kept, not computed: where a layout goes through a virtual function, that may have been compiled for a processor
+  /// with other packets.
+  Index padded = round_up_to_packets<T>(L == Lanes::samples ? samples : units);
 
   /// It is so many lines of so many neighbours, a stride apart.
   Index lines() const { return L == Lanes::samples ? units : samples; }
   Index length() const { return L == Lanes::samples ? samples : units; }
-  Index stride() const { return round_up_to_packets<T>(length()); }
+  Index stride() const { return padded; }
   Index size() const { return stride() * lines(); }
   Index unit_stride() const { return L == Lanes::samples ? stride() : 1; }
   Index sample_stride() const { return L == Lanes::samples ? 1 : stride(); }
@@ -88,7 +97,7 @@ struct TileLayout {
 inline constexpr Index kTileBytes = 192 * 1024;
 
 /// Samples in a tile of a network that keeps `values` numbers a sample: whole packets, 64 to 512.
-template <class T>
+template <class T, Index = packet_size<T>>
 Index tile_samples(Index values, Index m) {
   const Index fit = kTileBytes / (std::max<Index>(values, 1) * Index(sizeof(T)));
   const Index whole = std::clamp<Index>(fit / packet_size<T> * packet_size<T>, 64, 512);
@@ -100,7 +109,7 @@ Index tile_samples(Index values, Index m) {
 #pragma GCC diagnostic ignored "-Wignored-attributes"
 
 /// B (cols x rows) = A' (rows x cols), both column after column, in squares of whole packets.
-template <class T>
+template <class T, Index = packet_size<T>>
 void transpose(Index rows, Index cols, const T* a, Index a_stride, T* b, Index b_stride) {
   namespace e = Eigen::internal;
   using P = Packet<T>;
