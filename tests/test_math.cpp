@@ -7,7 +7,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <complex>
 #include <cstddef>
@@ -125,7 +124,7 @@ double error_in_ulp(T given, long double truth) {
 template <class T>
 bool same_bits(T a, T b) {
   using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  return std::bit_cast<Bits>(a) == std::bit_cast<Bits>(b);
+  return shallow::detail::bit_cast<Bits>(a) == shallow::detail::bit_cast<Bits>(b);
 }
 
 // Numbers of all kinds, so that each lane of a packet may take another branch than its neighbour.
@@ -410,7 +409,7 @@ TEST_CASE_TEMPLATE("log_sum_exp: definition, shift, huge inputs", T, float, doub
       for (T value : x) sum += std::exp(static_cast<long double>(value) - largest);
       const long double truth = largest + std::log(sum);
       const long double size = std::max({1.0L, static_cast<long double>(x.abs().maxCoeff()), std::abs(truth)});
-      const long double tolerance = 3 * eps * size;
+      const long double tolerance = 3 * static_cast<long double>(eps) * size;
       CHECK(std::abs(static_cast<long double>(shallow::log_sum_exp(x)) - truth) <= tolerance);
       // Whole numbers shift a sum of their own size exactly enough.
       const T shift = 100;

@@ -178,6 +178,7 @@ TEST_CASE_TEMPLATE("network: what comes out for a sample does not depend on its 
   check_company(Network<Layer<T, Tanh>, Layer<T, ReLU>, Layer<T, Softmax>>({20, 160, 48, 10}, {.seed = 5}));
 }
 
+#if !defined(__EMSCRIPTEN__) || defined(__EMSCRIPTEN_PTHREADS__)
 TEST_CASE("network: two threads may predict on one const net") {
   const Deep<double> net({8, 32, 16, 2}, {.seed = 1});
   const Matrix<double> X = RandomState(1).randn(8, 3000);
@@ -190,6 +191,7 @@ TEST_CASE("network: two threads may predict on one const net") {
   CHECK(first == expected);
   CHECK(second == expected);
 }
+#endif
 
 TEST_CASE("network: MiniDNN's copied net freed twice; ours is a value") {
   using Net = Deep<double>;

@@ -6,7 +6,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -81,7 +80,7 @@ TEST_CASE("safetensors: names, shapes, order and numbers are PyTorch's") {
   for (std::size_t k = 0; k < 8; ++k) {
     std::uint32_t bits = 0;
     for (std::size_t i = 4; i-- > 0;) bits = bits << 8U | static_cast<unsigned char>(data[4 * k + i]);
-    CHECK(std::bit_cast<float>(bits) == static_cast<float>(k + 1));
+    CHECK(shallow::detail::bit_cast<float>(bits) == static_cast<float>(k + 1));
   }
 }
 
