@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <sstream>
+#include <string>
 #include <stdexcept>
 #include <type_traits>
 
@@ -164,9 +165,13 @@ TEST_CASE("layer: sizes are checked") {
                        shallow::ValueError);
   CHECK_THROWS_WITH_AS((Layer<float, shallow::Tanh, 2, 4>(3, 4)), "Layer: n_in: expected 2 as the type says, given 3",
                        shallow::ShapeError);
-  CHECK_THROWS_WITH_AS((Layer<double, shallow::Tanh>(4294967295, 4294967296)),
-                       "Layer: n_in, n_out: expected a layer that memory can hold, given 4294967295, 4294967296",
-                       shallow::ValueError);  // their product is 2^64, which an Index takes for 0
+  // (n_in + 1) n_out is 2^64, or 2^32 where an Index has 32 bits, which it takes for 0.
+  const auto half = shallow::Index{1} << 4 * sizeof(shallow::Index);
+  const std::string given = std::to_string(half - 1) + ", " + std::to_string(half);
+  CHECK_THROWS_WITH_AS((Layer<double, shallow::Tanh>(half - 1, half)),
+                       ("Layer: n_in, n_out: expected a layer that memory can hold, given " + given).c_str(),
+                       shallow::ValueError);
+  CHECK((Layer<float, shallow::Tanh>(784, 128)).parameter_count() == 785 * 128);
   CHECK_THROWS_AS((Layer<float, shallow::LeakyReLU>(3, 4, {.activation = {.slope = -1}})), shallow::ValueError);
 }
 
