@@ -18,6 +18,9 @@
 #include <bit>
 #include <concepts>
 
+// Eigen 5 counts on from here: its 5.0 is 3.5 to those who ask as before.
+static_assert(EIGEN_VERSION_AT_LEAST(3, 4, 0), "shallow: Eigen: expected 3.4 or later");
+
 namespace shallow {
 
 /// Signed integer of sizes and positions, as Eigen counts.
