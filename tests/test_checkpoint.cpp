@@ -274,7 +274,7 @@ TEST_CASE("checkpoint: what a crash has left half written is removed, and nothin
   CHECK(std::filesystem::exists(folder / "run.c.1-1.newer"));
 }
 
-#if __has_include(<sys/resource.h>)
+#if __has_include(<sys/resource.h>) && !defined(__EMSCRIPTEN__)
 TEST_CASE("checkpoint: where the disk takes no more, fit ends in an error with path and reason; the old file stands") {
   const TemporaryFolder folder;
   const Data<float> data;

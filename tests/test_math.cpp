@@ -178,8 +178,12 @@ struct Eigen::NumTraits<Dual> : Eigen::GenericNumTraits<Dual> {};
 
 TEST_CASE_TEMPLATE("the whole range is accurate to a few units in the last place", T, float, double) {
   const ArrayX<T> x = sweep<T>();
-  // Where long double is no longer than T the reference itself may be off by one.
-  const double slack = std::numeric_limits<long double>::digits > std::numeric_limits<T>::digits ? 0 : 1;
+  // Where long double is no longer than T, or the C library computes its functions in double (musl, and so Emscripten),
+  // the reference itself may be off by one.
+  const volatile long double one = 1;
+  const bool in_double = std::exp(one) == static_cast<long double>(std::exp(static_cast<double>(one)));
+  const int digits = in_double ? std::numeric_limits<double>::digits : std::numeric_limits<long double>::digits;
+  const double slack = digits > std::numeric_limits<T>::digits ? 0 : 1;
   for_each_function([&](auto f) {
     const ArrayX<T> y = f.function(x);
     double worst = 0;
@@ -362,6 +366,7 @@ TEST_CASE("long double keeps its precision and stays finite") {
     for_each_function([&](auto f) {
       INFO(std::string(f.name));
       const long double truth = f.reference(x);
+      if (!std::isfinite(truth)) return;  // e^11000, where long double has the range of double
       CHECK(std::abs(f.function(x) - truth) <= 4 * eps * std::abs(truth));
       const Eigen::Array<long double, 3, 1> filled = Eigen::Array<long double, 3, 1>::Constant(x);
       const Eigen::Array<long double, 3, 1> y = f.function(filled);

@@ -163,7 +163,7 @@ TEST_CASE("npy: writing replaces the file as a whole and leaves nothing beside i
   CHECK(files == 1);
 }
 
-#if __has_include(<sys/resource.h>)
+#if __has_include(<sys/resource.h>) && !defined(__EMSCRIPTEN__)
 TEST_CASE("npy: where there is no room for the new file, the old one stands and nothing lies beside it") {
   const TemporaryFolder folder;
   write_npy(folder / "a.npy", Matrix<double>::Ones(3, 3));

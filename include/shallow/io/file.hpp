@@ -11,13 +11,15 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <clocale>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <locale>
@@ -209,11 +211,25 @@ bool parse_number(std::string_view text, T& number) {
   }
   return error == std::errc() && end == text.data() + text.size();
 #else
-  if (text.empty() || std::isspace(static_cast<unsigned char>(text.front())) != 0) return false;
-  std::istringstream stream{std::string(text)};
-  stream.imbue(std::locale::classic());
-  stream >> number;
-  return !stream.fail() && stream.peek() == std::istringstream::traits_type::eof();
+  // libc++ before 20. A stream would refuse what is too small to be normal; strtod takes more than a number is written
+  // with: spaces, hexadecimal digits, and the locale's point instead of a point.
+  const std::string_view magnitude = text.substr(text.starts_with('-') ? 1 : 0);
+  const bool word = !magnitude.empty() && std::string_view("iInN").find(magnitude.front()) != std::string_view::npos;
+  if (!word && (magnitude.empty() || magnitude.find_first_not_of("0123456789.eE+-") != std::string_view::npos)) {
+    return false;
+  }
+  std::string digits(text);
+  const std::string_view point = std::localeconv()->decimal_point;
+  if (const std::size_t at = digits.find('.'); at != std::string::npos && point != ".") digits.replace(at, 1, point);
+  char* end = nullptr;
+  if constexpr (std::same_as<T, float>) {
+    number = std::strtof(digits.c_str(), &end);
+  } else if constexpr (std::same_as<T, double>) {
+    number = std::strtod(digits.c_str(), &end);
+  } else {
+    number = std::strtold(digits.c_str(), &end);
+  }
+  return end == digits.c_str() + digits.size() && (word || std::isfinite(number));
 #endif
 }
 
