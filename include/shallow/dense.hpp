@@ -58,7 +58,7 @@ struct StartFrom {
   Index column_step;
 };
 template <class T, Index = packet_size<T>>
-StartFrom<T> start_from(Start start, const T* bias, const T* c, Index c_n) {
+EIGEN_ALWAYS_INLINE StartFrom<T> start_from(Start start, const T* bias, const T* c, Index c_n) {
   alignas(64) static const T zeros[std::size_t(packet_size<T>)]{T(0)};
   if (start == Start::accumulate) return {c, packet_size<T>, c_n};
   if (start == Start::rows) return {bias, packet_size<T>, 0};
