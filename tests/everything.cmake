@@ -9,6 +9,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/readme.cmake")
 include("${root}/cmake/headers.cmake")
 string(REPLACE "," ";" command "${COMPILER}")
 string(MAKE_C_IDENTIFIER "${COMPILER}_${STANDARD}" name)
+string(REPLACE "23" "2b" spelling "${STANDARD}") # the only name of C++23 that Clang 16 knows
 set(folder "${root}/build/everything/${name}")
 
 readme_program("${root}/README.md" "${folder}")
@@ -30,7 +31,7 @@ endforeach()
 
 foreach(source "${folder}/everything.cpp" "${root}/tests/mixed/side.cpp")
   execute_process(
-    COMMAND ${command} -std=c++${STANDARD} -fsyntax-only -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast
+    COMMAND ${command} -std=c++${spelling} -fsyntax-only -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast
             -Wdouble-promotion -DSIDE=baseline "-I${root}/include" -isystem "${folder}/headers" "${source}"
     OUTPUT_VARIABLE said ERROR_VARIABLE said RESULT_VARIABLE status)
   if(NOT status EQUAL 0 OR NOT said STREQUAL "")
