@@ -114,7 +114,12 @@ double error_in_ulp(T given, long double truth) {
   if (std::isnan(given)) return infinity<double>;
   if (std::isinf(given)) return truth > static_cast<long double>(largest_finite<T>) ? 0 : infinity<double>;
   const long double error = std::abs(static_cast<long double>(given) - truth);
+  // NEON of 32-bit ARM takes a subnormal intermediate result, such as half of a sum, for zero.
+#if defined(__ARM_NEON) && !defined(__aarch64__)
+  const long double tiny = 4 * static_cast<long double>(smallest_normal<T>);
+#else
   const auto tiny = static_cast<long double>(smallest_normal<T>);
+#endif
   if (truth < tiny && truth > -tiny) return error <= tiny ? 0 : infinity<double>;
   int exponent = 0;
   std::frexp(truth, &exponent);
@@ -179,11 +184,11 @@ struct Eigen::NumTraits<Dual> : Eigen::GenericNumTraits<Dual> {};
 TEST_CASE_TEMPLATE("the whole range is accurate to a few units in the last place", T, float, double) {
   const ArrayX<T> x = sweep<T>();
   // Where long double is no longer than T, or the C library computes its functions in double (musl, and so Emscripten),
-  // the reference itself may be off by one.
+  // the reference itself may be off by two.
   const volatile long double one = 1;
   const bool in_double = std::exp(one) == static_cast<long double>(std::exp(static_cast<double>(one)));
   const int digits = in_double ? std::numeric_limits<double>::digits : std::numeric_limits<long double>::digits;
-  const double slack = digits > std::numeric_limits<T>::digits ? 0 : 1;
+  const double slack = digits > std::numeric_limits<T>::digits ? 0 : 2;
   for_each_function([&](auto f) {
     const ArrayX<T> y = f.function(x);
     double worst = 0;

@@ -22,7 +22,8 @@
 ///
 /// Finite input gives a finite result (exp overflows to +inf as it must), NaN gives NaN, infinities give their limits,
 /// tanh keeps the sign of zero, |tanh| <= 1 and 0 <= sigmoid <= 1. Where the true result is below the smallest normal
-/// number the absolute error is at most that number (sigmoid and softplus may give 0 there).
+/// number the absolute error is at most that number (sigmoid and softplus may give 0 there); four times that number for
+/// float on 32-bit ARM, whose packets take subnormal numbers for zero.
 ///
 /// Any other number type (long double, a dual number) goes through exp, tanh, log and, where it has one, log1p of its
 /// own namespace or of std. An integer is taken as double.

@@ -250,9 +250,9 @@ struct Adam {
       const P first = detail::multiply_add(detail::all<P>(first_share), P(ei::psub(slope, old_first)), old_first);
       const P second = detail::multiply_add(detail::all<P>(second_share),
                                             P(ei::psub(P(ei::pmul(slope, slope)), old_second)), old_second);
-      const P deviation = ei::psqrt(P(ei::pmul(second, detail::all<P>(second_correction))));
+      const P deviation = detail::square_root(P(ei::pmul(second, detail::all<P>(second_correction))));
       const P step =
-          ei::pdiv(P(ei::pmul(detail::all<P>(rate), first)), P(ei::padd(deviation, detail::all<P>(smallest))));
+          detail::divide(P(ei::pmul(detail::all<P>(rate), first)), P(ei::padd(deviation, detail::all<P>(smallest))));
       ei::pstoreu(m + i, first);
       ei::pstoreu(v + i, second);
       ei::pstoreu(theta + i, ei::psub(P(ei::pmul(detail::load<P>(theta + i), detail::all<P>(decay))), step));

@@ -102,6 +102,42 @@ EIGEN_ALWAYS_INLINE Packet polynomial(const Packet& x, const std::array<T, N>& c
   (std::make_index_sequence<N - 1>{});
 }
 
+// 32-bit ARM has no division and no square root of packets: Eigen estimates them, with errors of more than a hundred
+// units in the last place, and a tanh of 1 + 1e-5 follows. There the scalar unit works lane by lane.
+#if defined(EIGEN_VECTORIZE_NEON) && !EIGEN_ARCH_ARM64
+template <class Packet, class F>
+EIGEN_ALWAYS_INLINE Packet by_lanes(const Packet& a, const Packet& b, F&& f) {
+  std::array<packet_scalar_t<Packet>, Eigen::internal::unpacket_traits<Packet>::size> left, right;
+  Eigen::internal::pstoreu(left.data(), a);
+  Eigen::internal::pstoreu(right.data(), b);
+  for (std::size_t i = 0; i < left.size(); ++i) left[i] = f(left[i], right[i]);
+  return Eigen::internal::ploadu<Packet>(left.data());
+}
+#endif
+
+/// a / b.
+template <class Packet>
+EIGEN_ALWAYS_INLINE Packet divide(const Packet& a, const Packet& b) {
+#if defined(EIGEN_VECTORIZE_NEON) && !EIGEN_ARCH_ARM64
+  return by_lanes(a, b, [](const auto& x, const auto& y) { return x / y; });
+#else
+  return Eigen::internal::pdiv(a, b);
+#endif
+}
+
+/// The square root of a.
+template <class Packet>
+EIGEN_ALWAYS_INLINE Packet square_root(const Packet& a) {
+#if defined(EIGEN_VECTORIZE_NEON) && !EIGEN_ARCH_ARM64
+  return by_lanes(a, a, [](const auto& x, const auto&) {
+    using std::sqrt;
+    return sqrt(x);
+  });
+#else
+  return Eigen::internal::psqrt(a);
+#endif
+}
+
 /// `magnitude` (>= 0) with the sign of `from`.
 template <class Packet>
 EIGEN_ALWAYS_INLINE Packet with_sign(const Packet& magnitude, const Packet& from) {
@@ -229,7 +265,7 @@ EIGEN_ALWAYS_INLINE Packet packet_sigmoid(const Packet& x) {
   const Packet h = ei::pmul(x, all<Packet>(packet_scalar_t<Packet>(-0.5)));
   const auto [scale, t] = exponential<2>(ei::pmax(ei::pmin(h, limit), all<Packet>(-C::tanh_limit)));
   const Packet below = ei::psub(one, t);
-  return ei::pdiv(below, multiply_add(scale, ei::padd(one, t), below));
+  return divide(below, multiply_add(scale, ei::padd(one, t), below));
 }
 
 /// (e^2a - 1) / (e^2a + 1), a = |x|, with e^2a as above: ((scale - 1) + t (scale + 1)) / ((scale + 1) + t (scale - 1)).
@@ -240,7 +276,7 @@ EIGEN_ALWAYS_INLINE Packet packet_tanh(const Packet& x) {
   const Packet one = all<Packet>(1);
   const auto [scale, t] = exponential<1>(ei::pmin(ei::pabs(x), all<Packet>(C::tanh_limit)));
   const Packet below = ei::psub(scale, one), above = ei::padd(scale, one);
-  return with_sign(ei::pdiv(multiply_add(t, above, below), multiply_add(t, below, above)), x);
+  return with_sign(divide(multiply_add(t, above, below), multiply_add(t, below, above)), x);
 }
 
 /// log(1 + e^x) = max(x, 0) + log(1 + e), e = e^-|x|, and
@@ -260,7 +296,7 @@ EIGEN_ALWAYS_INLINE Packet packet_softplus(const Packet& x) {
   const Packet n = ei::pmul(scale, ei::padd(one, t)), m = ei::psub(one, t);
   const Packet near_one = if_less(a, all<Packet>(T(0.4406867935097715)), one, zero);  // e > sqrt(2) - 1
   const Packet s =
-      ei::pdiv(multiply_add(ei::pnegate(near_one), m, n), multiply_add(ei::padd(all<Packet>(2), near_one), m, n));
+      divide(multiply_add(ei::pnegate(near_one), m, n), multiply_add(ei::padd(all<Packet>(2), near_one), m, n));
   const Packet base = multiply_add(near_one, all<Packet>(T(0x1.62e42fefa39efp-1)), ei::pmax(x, zero));
   const Packet z = ei::pmul(s, s);
   return ei::padd(base, multiply_add(ei::pmul(s, z), polynomial(z, C::atanh), ei::padd(s, s)));
