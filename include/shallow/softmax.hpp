@@ -34,6 +34,21 @@ void for_column_chunks(const Z& z, F&& f) {
   }
 }
 
+/// A /= sum, a number or as many as A has; on 32-bit ARM one by one, and exact to the last place (see divide).
+template <class A, class Sum>
+void divide_by(A&& a, const Sum& sum) {
+#if defined(EIGEN_VECTORIZE_NEON) && !EIGEN_ARCH_ARM64
+  using T = typename std::remove_cvref_t<A>::Scalar;
+  if constexpr (DenseExpression<Sum>) {
+    a = a.binaryExpr(sum, [](const T& x, const T& y) { return T(x / y); });
+  } else {
+    a = a.unaryExpr([sum](const T& x) { return T(x / sum); });
+  }
+#else
+  a /= sum;
+#endif
+}
+
 /// A = e^Z / (column sums of e^Z), column by column, from Z less its column's maximum so that nothing overflows. Both
 /// storage orders add up in the same order, for the same bits: as four sums, which do not wait for each other.
 template <class Z, class A>
@@ -48,14 +63,14 @@ void softmax_columns(const Z& z, A& a) {
         sums[i % 4] += a.row(i).segment(first, count);
       }
       const ChunkRow<T> sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-      for (Index i = 0; i < z.rows(); ++i) a.row(i).segment(first, count) /= sum;
+      for (Index i = 0; i < z.rows(); ++i) divide_by(a.row(i).segment(first, count), sum);
     });
   } else {
     for (Index j = 0; j < z.cols(); ++j) {
       a.col(j) = shallow::exp(z.col(j) - z.col(j).maxCoeff());
       T sums[4] = {T(0), T(0), T(0), T(0)};
       for (Index i = 0; i < z.rows(); ++i) sums[i % 4] += a(i, j);
-      a.col(j) /= (sums[0] + sums[1]) + (sums[2] + sums[3]);
+      divide_by(a.col(j), (sums[0] + sums[1]) + (sums[2] + sums[3]));
     }
   }
 }
