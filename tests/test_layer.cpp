@@ -9,8 +9,8 @@
 
 #include <cstdint>
 #include <sstream>
-#include <string>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 
 using shallow::Dynamic;

@@ -8,7 +8,6 @@
 #include <doctest/doctest.h>
 #include <protozero/pbf_message.hpp>
 
-#include <bit>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -212,7 +211,8 @@ TEST_CASE("onnx: the slope of Leaky ReLU travels with the model, exactly in doub
   CHECK(content.nodes == Texts{"Z1 = Gemm(X, W1, b1; transB = 1)", "sloped1 = Mul(Z1, slope1)",
                                "positive1 = Greater(Z1, zero1)", "A = Where(positive1, Z1, sloped1)"});
   CHECK(content.tensors.at("slope1").shape.empty());
-  CHECK(std::bit_cast<double>(shallow::detail::little_endian(content.tensors.at("slope1").bytes.data(), 8)) == 0.2);
+  CHECK(shallow::detail::bit_cast<double>(
+            shallow::detail::little_endian(content.tensors.at("slope1").bytes.data(), 8)) == 0.2);
 }
 
 TEST_CASE("onnx: a scaler becomes two nodes before the first layer; doubles are rounded if asked for") {
