@@ -24,7 +24,7 @@ file(WRITE "${folder}/everything.cpp" "${text}")
 
 # Links, so that a cross compiler sees these and no other headers of this processor.
 file(MAKE_DIRECTORY "${folder}/headers")
-foreach(library eigen3/Eigen nlohmann)
+foreach(library eigen3/Eigen nlohmann protozero)
   get_filename_component(link "${library}" NAME)
   file(CREATE_LINK "/usr/include/${library}" "${folder}/headers/${link}" SYMBOLIC)
 endforeach()
