@@ -21,6 +21,21 @@ install(FILES "${PROJECT_BINARY_DIR}/shallow-config.cmake" "${PROJECT_BINARY_DIR
               "${PROJECT_SOURCE_DIR}/cmake/Findprotozero.cmake"
         DESTINATION "${shallow_config_dir}")
 
+# The file for pkg-config says where the headers are from where it is itself, so that all of it may be moved. An include
+# folder that is absolute stays where it is.
+set(pkgconfig_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+  set(pkgconfig_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+else()
+  set(pkgconfig_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+if(IS_ABSOLUTE "${CMAKE_INSTALL_DATADIR}")
+  set(pkgconfig_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH up "/${pkgconfig_dir}" "/")
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(pkgconfig_prefix "\${pcfiledir}/${up}")
+endif()
 configure_file(cmake/shallow.pc.in "${PROJECT_BINARY_DIR}/shallow.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/shallow.pc" DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig")
+install(FILES "${PROJECT_BINARY_DIR}/shallow.pc" DESTINATION "${pkgconfig_dir}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/shallow")

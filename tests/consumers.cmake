@@ -111,4 +111,6 @@ if(SHALLOW_PYTHON)
   add_test(NAME packaging_conan COMMAND "${SHALLOW_PYTHON}" "${CMAKE_CURRENT_SOURCE_DIR}/packaging/conan_recipe.py"
                                         "${consumers}/conan")
   set_tests_properties(packaging_conan PROPERTIES LABELS consumer)
+else()
+  shallow_left_out("no python3 here")
 endif()

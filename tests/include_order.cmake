@@ -48,7 +48,7 @@ foreach(header IN LISTS SHALLOW_HEADERS_IN_ORDER)
   if(header IN_LIST SHALLOW_CORE_HEADERS OR header IN_LIST SHALLOW_IO_HEADERS)
     file(READ "${include_dir}/${header}" text)
     string(REGEX REPLACE "//[^\n]*" "" text "${text}")
-    string(REGEX REPLACE "\"[a-z_]*\"" "" text "${text}") # words as such
+    string(REGEX REPLACE "\"[a-z0-9_ ]*\"" "" text "${text}") # words as such
     if(NOT header STREQUAL "error.hpp" AND text MATCHES "[^a-z_](throw|try|catch|typeid|dynamic_cast)[^a-z_]")
       complain("${header}: ${CMAKE_MATCH_1}; errors are raised by detail::raise")
     endif()

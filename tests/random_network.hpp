@@ -43,7 +43,8 @@ shallow::DynamicNetwork<To> converted(const shallow::DynamicNetwork<T>& net) {
 inline bool well_conditioned(const shallow::DynamicNetwork<float>& net) {
   const shallow::Matrix<float> X = shallow::RandomState(3).randn<float>(net.n_x(), 100);
   const shallow::Matrix<double> exact = converted<double>(net).predict(X.cast<double>());
-  return (net.predict(X).cast<double>() - exact).cwiseAbs().maxCoeff() <= 3e-7 * exact.cwiseAbs().maxCoeff();
+  const shallow::Matrix<double> A = net.predict(X).cast<double>();
+  return A.allFinite() && (A - exact).cwiseAbs().maxCoeff() <= 3e-7 * exact.cwiseAbs().maxCoeff();
 }
 
 /// Of this depth, weights as they are drawn for training, biases of size 1, and well conditioned in float.

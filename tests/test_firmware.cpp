@@ -222,7 +222,8 @@ TEST_CASE("firmware: the slope is that of the network, in full; one above 1 may 
   CHECK(contains(written(Layer<float, LeakyReLU>(1, 1, {.activation = {.slope = 0.1 + 0.2}})), "(y[o], 0.3f);"));
 }
 
-TEST_CASE("firmware: predict has the values of two neighbouring layers on the stack, and no more") {
+TEST_CASE(
+    "firmware: predict has the values of the widest odd and the widest even layer on the stack, but for the last") {
   const auto text = [](Index n_x, const std::vector<LayerSpec<double>>& layers) {
     return written(DynamicNetwork<double>(n_x, layers));
   };
@@ -234,6 +235,10 @@ TEST_CASE("firmware: predict has the values of two neighbouring layers on the st
   CHECK(contains(deep, "  double odd[5];"));
   CHECK(contains(deep, "  double even[9];  // what layers 2, 4, ... give"));
   CHECK(contains(deep, "on the stack 112 of arrays"));
+  // Wide layers that are not neighbours, an odd and an even one.
+  const std::string apart = text(1, {{100, Tanh{}}, {1, Tanh{}}, {1, Tanh{}}, {90, Tanh{}}, {1, Tanh{}}});
+  CHECK(contains(apart, "  double odd[100];"));
+  CHECK(contains(apart, "  double even[90];"));
 }
 
 TEST_CASE("firmware: names of classes are escaped") {
@@ -278,11 +283,12 @@ TEST_CASE("firmware: what is refused, and that nothing is written then") {
     return text;
   };
 
-  for (const std::string name : {"", "7up", "a b", "a-b", "a::b", "gr\xC3\xBCn", "_net", "a__b", "class", "float",
-                                 "and", "co_await", "while", "std", "posix", "main", "net\n"}) {
+  for (const std::string name :
+       {"",         "7up",   "a b", "a-b",   "a::b", "gr\xC3\xBCn", "_net",  "a__b", "class", "float", "and",
+        "co_await", "while", "std", "posix", "main", "exp",         "gamma", "y0",   "linux", "net\n"}) {
     CAPTURE(name);
     CHECK(says(net, {.name = name}) ==
-          "write_firmware: name: expected a C++ identifier that is no keyword and not reserved, given " +
+          "write_firmware: name: expected a C++ identifier that is no keyword, reserved or taken by <cmath>, given " +
               detail::string_literal(name));
   }
   for (const std::string name : {"a", "Net_2", "standard", "classes", "detail", "predict", "x1_"}) {

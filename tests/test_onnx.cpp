@@ -15,22 +15,25 @@
 #include <vector>
 
 using namespace shallow;
-using shallow::detail::OnnxAttribute;
-using shallow::detail::OnnxDimension;
-using shallow::detail::OnnxGraph;
-using shallow::detail::OnnxModel;
-using shallow::detail::OnnxNode;
-using shallow::detail::OnnxOperatorSet;
-using shallow::detail::OnnxProperty;
-using shallow::detail::OnnxShape;
-using shallow::detail::OnnxTensor;
-using shallow::detail::OnnxTensorType;
-using shallow::detail::OnnxType;
-using shallow::detail::OnnxValue;
 
 namespace {
 
-/// What an ONNX file says, read back by the library that it was not written with.
+// Fields of onnx.proto, written down once more: a wrong number in the library must not be right here.
+using Tag = protozero::pbf_tag_type;
+enum class OnnxModel : Tag { ir_version = 1, graph = 7, opset_import = 8, metadata_props = 14 };
+enum class OnnxOperatorSet : Tag { domain = 1, version = 2 };
+enum class OnnxProperty : Tag { key = 1, value = 2 };
+enum class OnnxGraph : Tag { node = 1, name = 2, initializer = 5, input = 11, output = 12 };
+enum class OnnxNode : Tag { input = 1, output = 2, name = 3, op_type = 4, attribute = 5 };
+enum class OnnxAttribute : Tag { name = 1, f = 2, i = 3, type = 20 };
+enum class OnnxTensor : Tag { dims = 1, data_type = 2, name = 8, raw_data = 9 };
+enum class OnnxValue : Tag { name = 1, type = 2 };
+enum class OnnxType : Tag { tensor_type = 1 };
+enum class OnnxTensorType : Tag { elem_type = 1, shape = 2 };
+enum class OnnxShape : Tag { dim = 1 };
+enum class OnnxDimension : Tag { dim_value = 1, dim_param = 2 };
+
+/// What an ONNX file says, inputs before outputs and nodes in their order.
 struct Content {
   struct Tensor {
     std::vector<std::int64_t> shape;
@@ -45,8 +48,8 @@ struct Content {
   std::vector<std::string> values;  ///< "X: 1 [m, 2]", inputs first
 };
 
-template <class Tag>
-using Message = protozero::pbf_message<Tag>;
+template <class Field>
+using Message = protozero::pbf_message<Field>;
 
 std::string attribute_text(Message<OnnxAttribute> attribute) {
   std::string name, setting;
@@ -245,8 +248,10 @@ TEST_CASE("onnx: what cannot be written is refused, and the old file stands") {
   CHECK(refused(shape_error, net, {.classes = {"one"}}) == "classes: expected 2 names, or none, given 1");
   CHECK(refused(value_error, net, {.classes = {"red", "\xFF"}}) ==
         "classes: expected names in UTF-8, given other bytes in name 1");
-  CHECK(refused(value_error, net, {.input = "A"}) == "input, output: expected two names, given 'A' and 'A'");
-  CHECK(refused(value_error, net, {.output = ""}) == "input, output: expected two names, given 'X' and ''");
+  CHECK(refused(value_error, net, {.input = "A"}) == "input, output: expected two names in UTF-8, given 'A' and 'A'");
+  CHECK(refused(value_error, net, {.input = "\xFC"}) ==
+        "input, output: expected two names in UTF-8, given '\xFC' and 'A'");
+  CHECK(refused(value_error, net, {.output = ""}) == "input, output: expected two names in UTF-8, given 'X' and ''");
   CHECK(refused(value_error, net, {.input = "W2"}) ==
         "input, output: expected names that the model itself does not need, given 'W2'");
   CHECK(refused(value_error, net, {.output = "A1"}) ==

@@ -102,7 +102,8 @@ double largest_difference(const A& a, const B& b) {
     const double x = double(a.reshaped()[i]);
     const double y = double(b.reshaped()[i]);
     const double difference = std::abs(x - y) / std::max(1.0, std::abs(y));
-    if (!(difference <= largest)) largest = difference;  // NaN, too
+    if (std::isnan(difference)) return std::numeric_limits<double>::infinity();
+    largest = std::max(largest, difference);
   }
   return largest / double(std::numeric_limits<T>::epsilon());
 }

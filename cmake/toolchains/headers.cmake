@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# For cross compilers, included after project(): Eigen, doctest, nlohmann-json and protozero are headers alone and so serve every
-# processor, but stand among headers that serve only this one. A folder of links shows the compiler these and no others.
+# For cross compilers, included after project(): Eigen, doctest, nlohmann-json and protozero are headers alone and so serve
+# every processor, but stand among headers that serve only this one. A folder of links shows the compiler these alone.
 set(shallow_links "${PROJECT_BINARY_DIR}/headers")
 file(MAKE_DIRECTORY "${shallow_links}")
 foreach(pair Eigen3::Eigen=eigen3/Eigen doctest::doctest=doctest nlohmann_json::nlohmann_json=nlohmann

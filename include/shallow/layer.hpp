@@ -80,18 +80,23 @@ struct LayerShape {
   }
 };
 
-/// The parameters of a layer, counted where a product of two sizes must not overflow.
-/// \throws ValueError n_in, n_out: expected a layer that memory can hold
-template <class Shape>
-std::size_t checked_parameter_count(const char* function, const Shape& shape) {
-  const auto n_in = static_cast<double>(shape.n_in.value());
-  const auto n_out = static_cast<double>(shape.n_out.value());
+/// Whether memory can hold a layer of n_in inputs and n_out outputs, and an Index count what belongs to it.
+inline bool memory_holds(Index n_in, Index n_out) {
   // So far below the largest Index that what a pass keeps of a tile can be counted, too; and, where an Index has 32
   // bits and so will not count many tiles, that 2^25 parameters are no more than memory has room for.
   constexpr auto largest = static_cast<double>(std::numeric_limits<Index>::max());
   constexpr double widest = largest / (1 << 15);
   constexpr double most = sizeof(Index) < 8 ? largest / (1 << 6) : widest;
-  if ((n_in + 1) * n_out > most || n_in > widest || n_out > widest) {
+  const auto inputs = static_cast<double>(n_in);
+  const auto outputs = static_cast<double>(n_out);
+  return (inputs + 1) * outputs <= most && inputs <= widest && outputs <= widest;
+}
+
+/// The parameters of a layer, counted where a product of two sizes must not overflow.
+/// \throws ValueError n_in, n_out: expected a layer that memory can hold
+template <class Shape>
+std::size_t checked_parameter_count(const char* function, const Shape& shape) {
+  if (!memory_holds(shape.n_in.value(), shape.n_out.value())) {
     raise_expected<ValueError>(function, "n_in, n_out", "a layer that memory can hold",
                                to_text(shape.n_in.value()) + ", " + to_text(shape.n_out.value()));
   }

@@ -51,7 +51,7 @@ class StandardScaler {
     using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
     using std::abs;
     using std::sqrt;
-    const Sum m(static_cast<double>(samples.cols()));
+    const auto m = static_cast<Sum>(static_cast<double>(samples.cols()));
     means_.resize(samples.rows());
     scales_.resize(samples.rows());
     for (Index i = 0; i < samples.rows(); ++i) {

@@ -154,7 +154,7 @@ void add_large(Batches& out, RandomState& random) {
   const Matrix<float> X = 1e38F * random.randn<float>(3, samples).cwiseMin(3).cwiseMax(-3);
   const Matrix<double> Z =
       (layer.weights().cast<double>() * X.cast<double>()).colwise() + Vector<double>(layer.bias().cast<double>());
-  const double largest = std::numeric_limits<float>::max();
+  const auto largest = static_cast<double>(std::numeric_limits<float>::max());
   out.add(layer, X, Matrix<float>(Z.cwiseMin(largest).cwiseMax(-largest).cast<float>()), {}, random);
 }
 

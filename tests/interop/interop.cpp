@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ void write(const fs::path& folder, int number, RandomState& random) {
 /// The largest difference of `given` from `expected`, in units of the largest of `expected`.
 template <class T>
 double difference(const Matrix<T>& given, const Matrix<T>& expected) {
+  if (!given.allFinite() || !expected.allFinite()) return std::numeric_limits<double>::infinity();
   return double((given - expected).cwiseAbs().maxCoeff()) / std::max(1e-30, double(expected.cwiseAbs().maxCoeff()));
 }
 

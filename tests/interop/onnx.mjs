@@ -37,7 +37,7 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith('.onnx')))
     if (given.dims[0] !== m || given.dims[1] !== A.rows) throw new Error(`${name}: outputs of shape ${given.dims}`);
     given.data.forEach((a, i) => {
       const difference = Math.abs(a - A.numbers[i]) / scale;
-      worst[kind] = difference <= (worst[kind] ?? 0) ? worst[kind] ?? 0 : difference; // NaN becomes the worst
+      worst[kind] = Math.max(worst[kind] ?? 0, Number.isNaN(difference) ? Infinity : difference);
     });
   }
   count[kind] = (count[kind] ?? 0) + 1;

@@ -42,7 +42,8 @@
 
 namespace shallow::io {
 
-/// When a checkpoint is written: whatever comes first. The last epoch of a `fit` is always kept.
+/// When a checkpoint is written: whatever comes first, and after the last epoch that `fit` was asked for. Where a
+/// callback of yours stops `fit` before, call save().
 struct CheckpointOptions {
   Index every_epochs = 0;    ///< >= 0; 0: not by their number, or after every one if every_seconds is 0, too
   double every_seconds = 0;  ///< >= 0, since the last was written or the first epoch ended; 0: not by time
@@ -122,10 +123,6 @@ class CheckpointFile : public SafetensorsFile {
   }
 
  private:
-  std::string text(const std::string& key) const {
-    const auto found = metadata().find(key);
-    return found == metadata().end() ? std::string() : found->second;
-  }
   static std::string printable(std::string_view text) {
     std::string result;
     for (const char c : text.substr(0, 400)) result.push_back(c >= 32 && c < 127 ? c : '?');

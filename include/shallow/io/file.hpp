@@ -84,15 +84,28 @@ inline std::string read_file(std::string_view function, const std::filesystem::p
 }
 
 /// Writes a file so that at every moment the old one or the new one stands under `path`: the parts go to a new file
-/// beside it, which is flushed to the disk and then renamed.
-/// \throws FileError (path): expected a file that can be written, given the system's reason
+/// beside it, which is flushed to the disk (where the system is a POSIX one) and then renamed. A symbolic link stays
+/// one; what it leads to is written. What is there and no regular file, a device say, is left alone. \throws FileError
+/// (path): expected a file that can be written, given the system's reason
 inline void write_file(std::string_view function, const std::filesystem::path& path,
                        const std::vector<std::string_view>& parts) {
   const auto fail = [&](std::string_view given) {
     raise_expected<FileError>(function, path.string(), "a file that can be written", given);
   };
+  std::error_code error;
+  std::filesystem::path target = path;
+  for (int links = 0; std::filesystem::is_symlink(target, error); ++links) {
+    constexpr int limit = 40;  // as Linux has it
+    if (links == limit) fail(std::make_error_code(std::errc::too_many_symbolic_link_levels).message());
+    target = target.parent_path() / std::filesystem::read_symlink(target, error);
+    if (error) fail(error.message());
+  }
+  const auto status = std::filesystem::status(target, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    fail(std::filesystem::is_directory(status) ? "a directory" : "something that is no regular file");
+  }
 #if __has_include(<unistd.h>)
-  const std::string name = path.string();
+  const std::string name = target.string();
   // A name of its own for each writer: process, and a count within it. A file that a crash left is not in the way.
   static std::atomic<unsigned> writers{0};
   std::string beside;
@@ -127,24 +140,30 @@ inline void write_file(std::string_view function, const std::filesystem::path& p
   if (::close(file) != 0) remove(errno);
   if (::rename(beside.c_str(), name.c_str()) != 0) remove(errno);
   // The folder, too, or a loss of power may still undo the renaming.
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
   const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory >= 0) {
     ::fsync(directory);
     ::close(directory);
   }
 #else
-  std::filesystem::path beside = path;
+  std::filesystem::path beside = target;
   beside += ".new";
+  const auto give_up = [&](std::string_view given) {
+    std::error_code ignored;
+    std::filesystem::remove(beside, ignored);
+    fail(given);
+  };
+  bool written = false;
   {
     std::ofstream file(beside, std::ios::binary | std::ios::trunc);
     for (const std::string_view part : parts) file.write(part.data(), static_cast<std::streamsize>(part.size()));
     file.flush();
-    if (!file) fail("an error while writing beside it");
+    written = !file.fail();
   }
-  std::error_code error;
-  std::filesystem::rename(beside, path, error);
-  if (error) fail(error.message());
+  if (!written) give_up("an error while writing beside it");
+  std::filesystem::rename(beside, target, error);
+  if (error) give_up(error.message());
 #endif
 }
 
@@ -155,10 +174,18 @@ inline void remove_leftovers(const std::filesystem::path& path) {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (!name.starts_with(start) || !name.ends_with(".new")) continue;
-    // Between the two stand the numbers of the process and of the file.
-    const std::string_view numbers = std::string_view(name).substr(start.size());
-    if (numbers.find_first_not_of("0123456789-") != numbers.size() - 4) continue;
+    constexpr std::string_view ending = ".new";
+    if (name.size() < start.size() + ending.size() || !name.starts_with(start) || !name.ends_with(ending)) continue;
+    // Between the two stand the numbers of the process and of the file: "12-3". What else is there is somebody's own.
+    const std::string_view numbers =
+        std::string_view(name).substr(start.size(), name.size() - start.size() - ending.size());
+    const std::size_t dash = numbers.find('-');
+    const auto is_number = [](std::string_view digits) {
+      return !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
+    };
+    if (dash == std::string_view::npos || !is_number(numbers.substr(0, dash)) || !is_number(numbers.substr(dash + 1))) {
+      continue;
+    }
     std::error_code ignored;
     std::filesystem::remove(entry->path(), ignored);
   }

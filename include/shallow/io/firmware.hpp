@@ -187,8 +187,8 @@ class FirmwareWriter {
   }
 
   /// The call that makes activations of `values`, `n` numbers.
-  /// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in
-  /// layer l
+  /// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this
+  ///         library in layer l
   template <class G>
   void write_activation(const G& g, const std::string& values, const std::string& n) {
     const auto each = [&](const std::string& call) {
@@ -230,7 +230,8 @@ class FirmwareWriter {
 template <class Model>
 std::string firmware_text(const Model& model, const io::FirmwareOptions& options) {
   if (!is_free_identifier(options.name)) {
-    raise_expected<ValueError>("write_firmware", "name", "a C++ identifier that is no keyword and not reserved",
+    raise_expected<ValueError>("write_firmware", "name",
+                               "a C++ identifier that is no keyword, reserved or taken by <cmath>",
                                string_literal(options.name));
   }
   const auto& net = net_of(model);
@@ -254,16 +255,19 @@ namespace shallow::io {
 ///
 ///     void predict(const float* x, float* y)        // y (n_y) = A[L] of the sample x (n_x); doubles for double
 ///
-/// which reads x only, calls std::exp and std::tanh and nothing else from outside, and has on the stack what two
-/// neighbouring layers give. How it computes is said at the top of this file.
+/// which reads x only, calls std::exp and std::tanh and nothing else from outside, and has on the stack what the widest
+/// layer of an odd number and that of an even number give, the last layer aside. How it computes is said at the top of
+/// this file.
 ///
-/// \throws ValueError name: expected a C++ identifier that is no keyword and not reserved
+/// \throws ValueError name: expected a C++ identifier that is no keyword, reserved or taken by <cmath>
 /// \throws ValueError net: expected finite parameters
 /// \throws ValueError net, means, scales, slope: expected numbers within the range of float; scales: expected
 ///         numbers > 0 within the range of float (where they are rounded)
-/// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in
-/// layer l \throws ValueError classes: expected names in UTF-8 \throws ShapeError classes: expected n_y names (two for
-/// n_y = 1), or none \throws FileError (path): expected a file that can be written, given the system's reason
+/// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this
+///         library in layer l
+/// \throws ValueError classes: expected names in UTF-8
+/// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
+/// \throws FileError (path): expected a file that can be written, given the system's reason
 template <class Model>
 void write_firmware(const Model& model, const std::filesystem::path& path, const FirmwareOptions& options) {
   detail::write_file("write_firmware", path, {detail::firmware_text(model, options)});

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,24 +15,29 @@
 
 namespace shallow::detail {
 
-/// Whether a namespace of a program may have this name: an identifier in ASCII, no keyword of C++20, not `main`, and
-/// none of those that belong to the implementation or the standard.
+/// Whether a namespace of a program that includes <cmath> may have this name: an identifier in ASCII, no keyword of
+/// C++20, not `main`, none that belongs to the implementation or the standard, no function of <cmath>, whose names are
+/// global in practice, and no macro of GCC's GNU mode.
 inline bool is_free_identifier(std::string_view name) {
-  static constexpr std::string_view taken[] = {
-      "alignas",     "alignof",  "and",        "and_eq",    "asm",       "auto",         "bitand",
-      "bitor",       "bool",     "break",      "case",      "catch",     "char",         "char8_t",
-      "char16_t",    "char32_t", "class",      "co_await",  "co_return", "co_yield",     "compl",
-      "concept",     "const",    "const_cast", "consteval", "constexpr", "constinit",    "continue",
-      "decltype",    "default",  "delete",     "do",        "double",    "dynamic_cast", "else",
-      "enum",        "explicit", "export",     "extern",    "false",     "float",        "for",
-      "friend",      "goto",     "if",         "inline",    "int",       "long",         "mutable",
-      "namespace",   "new",      "noexcept",   "not",       "not_eq",    "nullptr",      "operator",
-      "or",          "or_eq",    "private",    "protected", "public",    "register",     "reinterpret_cast",
-      "requires",    "return",   "short",      "signed",    "sizeof",    "static",       "static_assert",
-      "static_cast", "struct",   "switch",     "template",  "this",      "thread_local", "throw",
-      "true",        "try",      "typedef",    "typeid",    "typename",  "union",        "unsigned",
-      "using",       "virtual",  "void",       "volatile",  "wchar_t",   "while",        "xor",
-      "xor_eq",      "main",     "posix",      "std"};
+  static constexpr std::string_view taken =
+      " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class "
+      "co_await "
+      "co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default "
+      "delete do "
+      "double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable "
+      "namespace "
+      "new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires "
+      "return "
+      "short signed sizeof static static_assert static_cast struct switch template this thread_local throw true try "
+      "typedef "
+      "typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq main posix std "
+      "abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh div erf erfc exp exp2 expm1 fabs fdim "
+      "floor fma "
+      "fmax fmin fmod fpclassify frexp gamma hypot ilogb isfinite isinf isnan isnormal j0 j1 jn ldexp lgamma llrint "
+      "llround "
+      "log log10 log1p log2 logb lrint lround modf nan nearbyint nextafter nexttoward pow remainder remquo rint round "
+      "scalbln "
+      "scalbn signbit sin sinh sqrt tan tanh tgamma trunc y0 y1 yn linux unix ";
   constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   constexpr std::string_view digits = "0123456789";
   if (name.empty() || letters.find(name.front()) == std::string_view::npos) return false;
@@ -41,7 +45,7 @@ inline bool is_free_identifier(std::string_view name) {
     return c == '_' || letters.find(c) != std::string_view::npos || digits.find(c) != std::string_view::npos;
   };
   if (!std::all_of(name.begin(), name.end(), in_identifiers) || name.find("__") != std::string_view::npos) return false;
-  return std::find(std::begin(taken), std::end(taken), name) == std::end(taken);
+  return taken.find(" " + std::string(name) + " ") == std::string_view::npos;
 }
 
 /// A text as a string literal of C++: outside of printable ASCII in octal, always three digits, so that neither the

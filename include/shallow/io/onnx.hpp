@@ -90,8 +90,8 @@ class OnnxGraphWriter {
       : graph_(model, OnnxModel::graph) {
     graph_.add_string(OnnxGraph::name, "shallow");
     for (const std::string& name : {options.input, options.output}) {
-      if (name.empty() || !names_.insert(name).second) {
-        raise_expected<ValueError>("write_onnx", "input, output", "two names",
+      if (name.empty() || !is_utf8(name) || !names_.insert(name).second) {
+        raise_expected<ValueError>("write_onnx", "input, output", "two names in UTF-8",
                                    "'" + options.input + "' and '" + options.output + "'");
       }
     }
@@ -152,8 +152,8 @@ class OnnxGraphWriter {
   }
 
   /// a = g(z) for layer l.
-  /// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in
-  /// layer l
+  /// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this
+  ///         library in layer l
   template <class G>
   void activation(const G& g, const std::string& z, const std::string& a, Index l) {
     if constexpr (std::is_same_v<G, Sigmoid>) {
@@ -244,8 +244,9 @@ namespace shallow::io {
 /// \throws ValueError net, means, scales, slope: expected numbers within the range of float; scales: expected
 ///         numbers > 0 within the range of float (where they are rounded)
 /// \throws ValueError net: expected parameters of less than 2 GiB
-/// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this library in
-/// layer l \throws ValueError input, output: expected two names; expected names that the model itself does not need
+/// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this
+///         library in layer l
+/// \throws ValueError input, output: expected two names in UTF-8; expected names that the model itself does not need
 /// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
 /// \throws ValueError classes: expected names in UTF-8
 template <class Model>

@@ -150,6 +150,9 @@ class ModelFile : public SafetensorsFile {
       SavedLayer<T> layer;
       layer.n_out = static_cast<Index>(shape[0]);  // no larger than the file
       layer.n_in = static_cast<Index>(shape[1]);
+      if (!memory_holds(layer.n_in, layer.n_out)) {
+        fail("a layer that memory can hold as '" + name + ".weight'", shape_of(*pair[0]));
+      }
       if (!layers.empty() && layer.n_in != layers.back().n_out) {
         fail(numbered("", layers.back().n_out) + " inputs of '" + name + ".weight', the outputs of the layer before",
              std::to_string(layer.n_in));
@@ -219,10 +222,6 @@ class ModelFile : public SafetensorsFile {
   }
 
  private:
-  std::string text(const std::string& key) const {
-    const auto found = metadata().find(key);
-    return found == metadata().end() ? std::string() : found->second;
-  }
   static std::vector<std::string> list(std::string_view text) {
     std::vector<std::string> items;
     while (!text.empty()) {

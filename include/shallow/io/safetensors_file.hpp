@@ -219,6 +219,12 @@ class SafetensorsFile {
   const std::vector<TensorEntry>& tensors() const { return header_.tensors; }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
 
+  /// What the metadata says under a name; "" if nothing.
+  std::string text(const std::string& key) const {
+    const auto found = metadata().find(key);
+    return found == metadata().end() ? std::string() : found->second;
+  }
+
   const TensorEntry* find(std::string_view name) const {
     const auto found = std::find_if(tensors().begin(), tensors().end(), [&](const auto& t) { return t.name == name; });
     return found == tensors().end() ? nullptr : &*found;

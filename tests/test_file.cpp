@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "shallow/io/file.hpp"
+
+#include "temporary_folder.hpp"
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+#if __has_include(<sys/stat.h>) && __has_include(<unistd.h>)
+#include <sys/stat.h>
+#endif
+
+using shallow::detail::remove_leftovers;
+using shallow::detail::write_file;
+
+namespace {
+
+/// What write_file says about a path that it refuses, after the path.
+std::string refused(const std::filesystem::path& path) {
+  return file_refusal("test", path, [&] { write_file("test", path, {"new"}); });
+}
+
+}  // namespace
+
+TEST_CASE("file: the parts one after the other, in place of what was there, and nothing beside it") {
+  const TemporaryFolder folder;
+  const auto path = folder.file("a", "old and longer");
+  write_file("test", path, {"new", "", " parts"});
+  CHECK(content_of(path) == "new parts");
+  write_file("test", folder / "b", {});
+  CHECK(content_of(folder / "b").empty());
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
+}
+
+TEST_CASE("file: a folder is refused, and so is a path that leads nowhere") {
+  const TemporaryFolder folder;
+  CHECK(refused(folder.path()) == "a file that can be written, given a directory");
+  CHECK(refused(folder / "none" / "a") == "a file that can be written, given No such file or directory");
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+#if __has_include(<sys/stat.h>) && __has_include(<unistd.h>)
+TEST_CASE("file: a pipe, and as root the null device, was replaced by a file") {
+  const TemporaryFolder folder;
+  const auto pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(refused(pipe) == "a file that can be written, given something that is no regular file");
+  CHECK(std::filesystem::is_fifo(pipe));
+  std::filesystem::create_symlink(pipe, folder / "link");
+  CHECK(refused(folder / "link") == "a file that can be written, given something that is no regular file");
+  CHECK(refused("/dev/null") == "a file that can be written, given something that is no regular file");
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
+}
+
+TEST_CASE("file: a symbolic link was replaced by a file, and what it led to stayed old") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "runs");
+  const auto first = folder.file("runs/first", "old");
+  std::filesystem::create_symlink("runs/first", folder / "latest");
+  write_file("test", folder / "latest", {"new"});
+  CHECK(std::filesystem::is_symlink(folder / "latest"));
+  CHECK(content_of(first) == "new");
+  // One that leads to a file that is not there yet.
+  std::filesystem::create_symlink("runs/second", folder / "next");
+  write_file("test", folder / "next", {"more"});
+  CHECK(content_of(folder / "runs" / "second") == "more");
+  // One that leads to itself.
+  std::filesystem::create_symlink("circle", folder / "circle");
+  CHECK(refused(folder / "circle").starts_with("a file that can be written, given "));
+}
+
+TEST_CASE("file: the rights of a file that is replaced stay") {
+  const TemporaryFolder folder;
+  const auto path = folder.file("a", "old");
+  REQUIRE(::chmod(path.c_str(), 0640) == 0);
+  write_file("test", path, {"new"});
+  struct stat now {};
+  REQUIRE(::stat(path.c_str(), &now) == 0);
+  CHECK((now.st_mode & 0777U) == 0640U);
+}
+#endif
+
+TEST_CASE("file: what a crash left is removed; files of the user's with numbers in their names went, too") {
+  const TemporaryFolder folder;
+  for (const char* name : {"run.12-3.new", "run.1-0.new"}) folder.file(name, "half");
+  const char* const kept[] = {"run.2.new",  "run..new",      "run.new",      "run.2026-11-25.new", "run.1-.new",
+                              "run.-1.new", "run.1-2.newer", "run2.1-2.new", "run.1-a.new"};
+  for (const char* name : kept) folder.file(name, "kept");
+  remove_leftovers(folder / "run");
+  for (const char* name : kept) {
+    CAPTURE(name);
+    CHECK(std::filesystem::exists(folder / name));
+  }
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 9);
+}
