@@ -288,7 +288,7 @@ TEST_CASE("firmware: what is refused, and that nothing is written then") {
         "co_await", "while", "std", "posix", "main", "exp",         "gamma", "y0",   "linux", "net\n"}) {
     CAPTURE(name);
     CHECK(says(net, {.name = name}) ==
-          "write_firmware: name: expected a C++ identifier that is no keyword, reserved or taken by <cmath>, given " +
+          "write_firmware: name: expected a C++ identifier that is no keyword, reserved or taken by cmath, given " +
               detail::string_literal(name));
   }
   for (const std::string name : {"a", "Net_2", "standard", "classes", "detail", "predict", "x1_"}) {

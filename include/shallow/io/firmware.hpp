@@ -231,7 +231,7 @@ template <class Model>
 std::string firmware_text(const Model& model, const io::FirmwareOptions& options) {
   if (!is_free_identifier(options.name)) {
     raise_expected<ValueError>("write_firmware", "name",
-                               "a C++ identifier that is no keyword, reserved or taken by <cmath>",
+                               "a C++ identifier that is no keyword, reserved or taken by cmath",
                                string_literal(options.name));
   }
   const auto& net = net_of(model);
@@ -259,7 +259,7 @@ namespace shallow::io {
 /// layer of an odd number and that of an even number give, the last layer aside. How it computes is said at the top of
 /// this file.
 ///
-/// \throws ValueError name: expected a C++ identifier that is no keyword, reserved or taken by <cmath>
+/// \throws ValueError name: expected a C++ identifier that is no keyword, reserved or taken by cmath
 /// \throws ValueError net: expected finite parameters
 /// \throws ValueError net, means, scales, slope: expected numbers within the range of float; scales: expected
 ///         numbers > 0 within the range of float (where they are rounded)
