@@ -41,6 +41,7 @@ TEST_CASE("file: a folder is refused, and so is a path that leads nowhere") {
 }
 
 #if __has_include(<sys/stat.h>) && __has_include(<unistd.h>)
+// A pipe stands for devices, too: as root, a test that fails would take the null device from the whole machine.
 TEST_CASE("file: a pipe, and as root the null device, was replaced by a file") {
   const TemporaryFolder folder;
   const auto pipe = folder / "pipe";
@@ -49,7 +50,6 @@ TEST_CASE("file: a pipe, and as root the null device, was replaced by a file") {
   CHECK(std::filesystem::is_fifo(pipe));
   std::filesystem::create_symlink(pipe, folder / "link");
   CHECK(refused(folder / "link") == "a file that can be written, given something that is no regular file");
-  CHECK(refused("/dev/null") == "a file that can be written, given something that is no regular file");
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
 }
 
