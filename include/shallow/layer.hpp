@@ -68,6 +68,10 @@ struct LayerShape {
   [[no_unique_address]] Size<Outputs> n_out;
   [[no_unique_address]] G activation;
 
+  // Not an aggregate: Clang 16 crashes where one of these empty members is given its value by a function in braces.
+  LayerShape(const Size<Inputs>& inputs_of_layer, const Size<Outputs>& outputs_of_layer, const G& g)
+      : n_in(inputs_of_layer), n_out(outputs_of_layer), activation(g) {}
+
   Index parameter_count() const { return (n_in.value() + 1) * n_out.value(); }
 
   /// The layer whose parameters begin at `data`.
