@@ -4,14 +4,8 @@
 # a Cortex-M4F, says how many bytes they take and holds them against bounds, looks at what they call, and runs them.
 cmake_minimum_required(VERSION 3.25)
 
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE errors)
-  if(NOT status EQUAL 0)
-    list(JOIN ARGN " " command)
-    message(FATAL_ERROR "${command}: ${status}\n${output}${errors}")
-  endif()
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
+
 function(check_at_most what given bound)
   if(given GREATER bound)
     message(FATAL_ERROR "${what}: expected at most ${bound} bytes, given ${given}")

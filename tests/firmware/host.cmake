@@ -5,15 +5,7 @@
 # runs what compares their outputs with the library's.
 cmake_minimum_required(VERSION 3.25)
 
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  if(NOT status EQUAL 0)
-    list(JOIN ARGN " " command)
-    message(FATAL_ERROR "${command}: ${status}\n${output}")
-  endif()
-  string(STRIP "${output}" output)
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
 
 file(REMOVE_RECURSE "${FOLDER}")
 file(MAKE_DIRECTORY "${FOLDER}")
@@ -30,4 +22,5 @@ foreach(other IN LISTS OTHERS)
   endforeach()
 endforeach()
 run("${FOLDER}/host" "${FOLDER}/numbers.bin")
+string(STRIP "${output}" output)
 message(STATUS "${output}")
