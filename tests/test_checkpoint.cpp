@@ -145,7 +145,7 @@ TEST_CASE("checkpoint: of another model or optimiser is an error that names both
   io::Checkpoint(path, net, state).save();
   const std::string start = "Checkpoint: " + path.string() + ": expected ";
   const std::string saved =
-      ", given float64: W1 5 x 2, b1 5 x 1, W2 1 x 5, b2 1 x 1; tanh, sigmoid; steps, first, second";
+      ", given 'float64: W1 5 x 2, b1 5 x 1, W2 1 x 5, b2 1 x 1; tanh, sigmoid; steps, first, second'";
   const auto says = [&](auto other, auto other_state) {
     const auto before = other;
     io::Checkpoint checkpoint(path, other, other_state);

@@ -17,6 +17,7 @@ using shallow::Index;
 using shallow::Matrix;
 using shallow::ShapeError;
 using shallow::ValueError;
+using shallow::detail::quoted_excerpt;
 using shallow::io::CsvOptions;
 using shallow::io::read_csv;
 using shallow::io::write_csv;
@@ -54,7 +55,7 @@ TEST_CASE("csv: quotes, ends of lines, spaces and a byte order mark") {
 TEST_CASE("csv: missing values are errors with line and column, or NaN if asked for") {
   const TemporaryFolder folder;
   const std::string text = "\"a\n b\",c\n1,2\n,3\n";
-  CHECK(refused(folder, text) == "a number in column 1 (a? b) in line 4, given nothing (a missing value)");
+  CHECK(refused(folder, text) == "a number in column 1 ('a? b') in line 4, given nothing (a missing value)");
   CHECK(refused(folder, "1,NA\n", {.header = false}) ==
         "a number in column 2 in line 1, given nothing (a missing value)");
   const auto table = read_csv(folder.file("a.csv", "a,b\n1,\nNA,NaN\nnull,\" \"\n"), {.missing_as_nan = true});
@@ -64,7 +65,7 @@ TEST_CASE("csv: missing values are errors with line and column, or NaN if asked 
 
 TEST_CASE("csv: what is no number, too many and too few fields, and files without lines") {
   const TemporaryFolder folder;
-  CHECK(refused(folder, "a,b\n1,2\n3,x1\n") == "a number in column 2 (b) in line 3, given 'x1'");
+  CHECK(refused(folder, "a,b\n1,2\n3,x1\n") == "a number in column 2 ('b') in line 3, given 'x1'");
   for (const char* word :
        {"1.5.2", "0x10", "1e", "--1", "+-1", "++1", "1 2", "inf", "-inf", "1e999", "1,5", "e5", "."}) {
     CAPTURE(word);
@@ -119,7 +120,7 @@ TEST_CASE("csv: a zero byte cut the message of the refusal short; control charac
   const TemporaryFolder folder;
   const auto path = folder.file("a.csv", std::string("a\0\x1B[1m\n\0\x7F\xC3\xBC\n", 11));
   CHECK(file_refusal("read_csv", path, [&] { read_csv(path); }) ==
-        "a number in column 1 (a??[1m) in line 2, given '??\xC3\xBC'");
+        "a number in column 1 ('a??[1m') in line 2, given '??\xC3\xBC'");
 }
 
 TEST_CASE("csv: numbers too small to be normal are numbers") {
@@ -144,7 +145,7 @@ TEST_CASE_TEMPLATE(
   for (const std::string& word : {"1" + zeros + "e-10", "-1" + zeros, "1" + zeros + "e5",
                                   std::string("1e+99999999999999999999"), "0.0001e" + std::string(30, '9')}) {
     CAPTURE(word);
-    CHECK(refused_number(word) == "a number in column 1 in line 1, given '" + word.substr(0, 60) + "'");
+    CHECK(refused_number(word) == "a number in column 1 in line 1, given " + quoted_excerpt(word));
   }
   // 10^-390 and the like: were refused.
   for (const std::string& word :

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #endif
 
+using shallow::detail::quoted_excerpt;
 using shallow::detail::remove_leftovers;
 using shallow::detail::write_file;
 
@@ -38,6 +39,21 @@ TEST_CASE("file: a folder is refused, and so is a path that leads nowhere") {
   CHECK(refused(folder.path()) == "a file that can be written, given a directory");
   CHECK(refused(folder / "none" / "a") == "a file that can be written, given No such file or directory");
   CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("file: text of a file is shown short, in whole characters and without what would steer a terminal") {
+  CHECK(quoted_excerpt("") == "''");
+  CHECK(quoted_excerpt("abc", 3) == "'abc'");
+  CHECK(quoted_excerpt("abcd", 3) == "'abc...'");
+  CHECK(quoted_excerpt(std::string_view("a\0b\x1B[1m\x7F\r\nc", 11)) == "'a?b?[1m???c'");
+  CHECK(quoted_excerpt("gr\xC3\xB6\xC3\x9F\x65") == "'gr\xC3\xB6\xC3\x9F\x65'");
+  // U+009B, which some terminals take for ESC [, and a character of four bytes at every cut.
+  CHECK(quoted_excerpt("a\xC2\x9B\x32J") == "'a?2J'");
+  const std::string four = "a\xF0\x9F\x8C\xB8";
+  for (std::size_t length = 1; length < 5; ++length) CHECK(quoted_excerpt(four, length) == "'a...'");
+  CHECK(quoted_excerpt(four, 5) == "'" + four + "'");
+  // What is no UTF-8 is cut, too, and not to nothing.
+  CHECK(quoted_excerpt(std::string(100, '\x80')) == "'" + std::string(57, '\x80') + "...'");
 }
 
 #if __has_include(<sys/stat.h>) && __has_include(<unistd.h>)

@@ -78,7 +78,7 @@ class CheckpointFile : public SafetensorsFile {
       fail("a checkpoint of version 1 (shallow.checkpoint)", version.empty() ? "none" : quoted_excerpt(version));
     }
     if (const auto saved = text("shallow.model"); saved != model) {
-      fail("a checkpoint of " + std::string(model), saved.empty() ? "none" : printable(saved));
+      fail("a checkpoint of " + std::string(model), saved.empty() ? "none" : quoted_excerpt(saved, 400));
     }
   }
 
@@ -123,12 +123,6 @@ class CheckpointFile : public SafetensorsFile {
   }
 
  private:
-  static std::string printable(std::string_view text) {
-    std::string result;
-    for (const char c : text.substr(0, 400)) result.push_back(c >= 32 && c < 127 ? c : '?');
-    return result;
-  }
-
   std::size_t read_ = 0;
 };
 

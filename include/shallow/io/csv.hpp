@@ -46,17 +46,6 @@ struct CsvTable {
 
 namespace shallow::detail {
 
-/// Text of a file as a message shows it: short, and without the control characters that end a C string or steer a
-/// terminal.
-inline std::string without_controls(std::string_view text) {
-  std::string shown(text.substr(0, 60));
-  for (char& c : shown) {
-    const auto code = static_cast<unsigned char>(c);  // char has a sign on some processors and none on others
-    if (code < 32 || code == 127) c = '?';
-  }
-  return shown;
-}
-
 inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// A separator that is part of a number, or of the format, would not keep fields apart.
@@ -200,9 +189,8 @@ CsvTable<T> read_csv(const std::filesystem::path& path, const CsvOptions& option
       if (!(missing && options.missing_as_nan) && (!detail::parse_number(word, number) || !std::isfinite(number))) {
         std::string where = detail::numbered("a number in column ", count);
         if (count <= table.names.size())
-          where.append(" (").append(detail::without_controls(table.names[count - 1])).append(")");
-        reader.fail(reader.line(), where,
-                    missing ? "nothing (a missing value)" : "'" + detail::without_controls(word) + "'");
+          where.append(" (").append(detail::quoted_excerpt(table.names[count - 1])).append(")");
+        reader.fail(reader.line(), where, missing ? "nothing (a missing value)" : detail::quoted_excerpt(word));
       }
       values.push_back(number);
     }

@@ -44,6 +44,26 @@ namespace shallow::detail {
 /// What the system says about `code`.
 inline std::string system_reason(int code) { return std::generic_category().message(code); }
 
+/// Text of a file as a message shows it, in quotes: at most `length` bytes, with "..." if there are more, no UTF-8
+/// character cut in two; '?' for control characters (also those of two bytes in UTF-8), which could end a C string or
+/// steer a terminal.
+inline std::string quoted_excerpt(std::string_view text, std::size_t length = 60) {
+  const auto code = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };  // char may have a sign
+  const bool cut = text.size() > length;
+  if (cut) {
+    std::size_t end = length;
+    while (end > 0 && length - end < 3 && (code(end) & 0xC0U) == 0x80U) --end;
+    text = text.substr(0, end);
+  }
+  std::string excerpt = "'";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool two_bytes = i > 0 && code(i - 1) == 0xC2U && code(i) >= 0x80U && code(i) < 0xA0U;
+    if (two_bytes) excerpt.pop_back();
+    excerpt.push_back(two_bytes || code(i) < 32 || code(i) == 127 ? '?' : text[i]);
+  }
+  return excerpt.append(cut ? "...'" : "'");
+}
+
 /// A file that is to be read: exists, is a regular file, and has this size.
 /// \throws FileError (path): expected `what`, given why not
 inline std::uintmax_t checked_file_size(std::string_view function, const std::filesystem::path& path,

@@ -210,9 +210,7 @@ Eigen::Matrix<T, Dynamic, Dynamic> read_npy(const std::filesystem::path& path) {
   const char order = header.descr.empty() ? '\0' : header.descr.front();
   const bool known_order = order == '<' || order == '>' || (order == '|' && sizeof(T) == 1);
   if (!known_order || header.descr.substr(1) != type) {
-    const bool printable =
-        std::all_of(header.descr.begin(), header.descr.end(), [](char c) { return c > 32 && c < 127; });
-    fail("values of type '" + type + "'", printable ? "'" + header.descr.substr(0, 40) + "'" : "something unprintable");
+    fail("values of type '" + type + "'", detail::quoted_excerpt(header.descr));
   }
 
   const std::uint64_t rows = header.shape.empty() ? 1 : header.shape[0];

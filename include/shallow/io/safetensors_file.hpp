@@ -78,13 +78,6 @@ struct TensorEntry {
   std::vector<std::uint64_t> offsets;
 };
 
-/// Text of a file in a message: short, and printable.
-inline std::string quoted_excerpt(std::string_view text) {
-  std::string excerpt = "'";
-  for (const char c : text.substr(0, 60)) excerpt.push_back(c >= 32 && c < 127 ? c : '?');
-  return excerpt.append(text.size() > 60 ? "...'" : "'");
-}
-
 /// Receives the header event by event, so that nothing is built that the format does not know; `error` says what was
 /// expected and given when it refuses.
 class SafetensorsHeader {
