@@ -2,7 +2,7 @@
 """The pages of the documentation, as GitHub shows them and as the site does.
 
 site.py page FILE.md             FILE.md as Doxygen takes it, on standard output (a filter of Doxygen's)
-site.py finish HTML              what Doxygen cannot say: that a block is the output of the program above it, and the
+site.py finish SOURCES HTML      what Doxygen cannot say: that a block is the output of the program above it, and the
                                  language of the Chinese pages
 site.py check SOURCES HTML       every link of the pages and of the site leads somewhere, every program is shown as it is,
                                  every page has its place in the navigation
@@ -129,11 +129,36 @@ def page(path):
     print("\n".join(piece if code else site_piece(piece) for piece, code in pieces(text)), end="")
 
 
-def finish(site):
-    for file in site.glob("*.html"):
+def without_spaces(text):
+    return re.sub(r"\s", "", text)
+
+
+def site_text(page):
+    """What a page of the site shows, without its spaces."""
+    return without_spaces(html.unescape(re.sub(r"<[^>]*>", "", page)))
+
+
+def blocks(text, language=r"\w+"):
+    """The fenced blocks of a page in this language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def site_file(site, path):
+    """The file of the site that shows a page."""
+    return site / f"{'index' if page_id(path) == 'mainpage' else page_id(path)}.html"
+
+
+def finish(sources, site):
+    for path in site_pages_of(sources):
+        file = site_file(site, path)
+        if not file.exists():
+            continue  # which `check` says
+        outputs = {without_spaces(block) for block in blocks(path.read_text(encoding="utf-8"), "text")}
         text = file.read_text(encoding="utf-8")
-        changed = text.replace('--><div class="fragment">', '--><div class="fragment output">')
-        if file.name.startswith("zh-"):
+        changed = re.sub(r'(?<=-->)<div class="fragment">(?=(.*?)</div><!-- fragment -->)',
+                         lambda match: '<div class="fragment output">' if site_text(match[1]) in outputs else match[0],
+                         text, flags=re.DOTALL)
+        if path.parent.name == "zh":
             changed = changed.replace("<html ", '<html lang="zh-CN" ', 1)
         if changed != text:
             file.write_text(changed, encoding="utf-8")
@@ -158,6 +183,11 @@ def pages_of(sources):
     """The pages that this library has, without those that only a working copy has."""
     return [sources / "README.md", sources / "CONTRIBUTING.md", sources / "CHANGELOG.md",
             sources / "benchmarks" / "RESULTS.md", *sorted(sources.glob("docs/**/*.md"))]
+
+
+def site_pages_of(sources):
+    """Those that the site shows: it has a main page of its own."""
+    return [path for path in pages_of(sources) if path.name != "README.md"]
 
 
 def check_sources(sources):
@@ -203,26 +233,22 @@ def check_site(site):
 
 def check_blocks(sources, site):
     """Doxygen shows every program and output of a page as it is, letter by letter but for spaces."""
-    for path in pages_of(sources):
-        name = "index" if page_id(path) == "mainpage" else page_id(path)
-        file = site / f"{name}.html"
-        if path.name == "README.md":
-            continue
+    for path in site_pages_of(sources):
+        file = site_file(site, path)
         if not file.exists():
             yield f"{path}: expected its page {file.name} on the site"
             continue
-        shown = html.unescape(re.sub(r"<[^>]*>", "", file.read_text(encoding="utf-8")))
-        shown = re.sub(r"\s", "", shown)
-        for block in re.findall(r"^```\w+\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-            if re.sub(r"\s", "", block) not in shown:
+        shown = site_text(file.read_text(encoding="utf-8"))
+        for block in blocks(path.read_text(encoding="utf-8")):
+            if without_spaces(block) not in shown:
                 yield f"{path}: expected this block on {file.name}:\n{block}"
 
 
 def check_navigation(sources):
     """A page that the navigation does not name would be found by nobody."""
     navigation = (sources / "docs" / "site" / "navigation.xml").read_text(encoding="utf-8")
-    for path in pages_of(sources):
-        if path.name not in ("README.md", "index.md") and f'"@ref {page_id(path)}"' not in navigation:
+    for path in site_pages_of(sources):
+        if path.name != "index.md" and f'"@ref {page_id(path)}"' not in navigation:
             yield f"{path}: expected a tab with @ref {page_id(path)} in docs/site/navigation.xml"
 
 
@@ -230,8 +256,8 @@ def main(arguments):
     match arguments:
         case ["page", file]:
             page(Path(file))
-        case ["finish", site]:
-            finish(Path(site))
+        case ["finish", sources, site]:
+            finish(Path(sources), Path(site))
         case ["check", sources, site]:
             sources, site = Path(sources), Path(site)
             faults = [*check_sources(sources), *check_site(site), *check_blocks(sources, site),
