@@ -15,15 +15,13 @@ endif()
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH root)
 cmake_path(ABSOLUTE_PATH OUTPUT BASE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}" NORMALIZE)
 include("${root}/cmake/headers.cmake")
+include("${root}/cmake/version.cmake")
 set(headers ${SHALLOW_CORE_HEADERS} ${SHALLOW_IO_HEADERS})
 
 file(READ "${root}/LICENSE" license)
 string(STRIP "${license}" license)
 string(REPLACE "\n" "\n// " license "// ${license}")
 string(REPLACE "// \n" "//\n" license "${license}")
-file(STRINGS "${root}/include/shallow/version.hpp" numbers REGEX "^#define SHALLOW_VERSION_(MAJOR|MINOR|PATCH) [0-9]+$")
-string(REGEX REPLACE "#define SHALLOW_VERSION_[A-Z]+ " "" numbers "${numbers}")
-list(JOIN numbers "." version)
 
 set(includes "")
 set(body "")
@@ -86,7 +84,7 @@ list(JOIN includes "\n" includes)
 
 file(WRITE "${OUTPUT}" "// SPDX-License-Identifier: MIT
 //
-// shallow ${version} in one file: small dense neural networks over Eigen matrices, header-only C++20.
+// shallow ${SHALLOW_VERSION} in one file: small dense neural networks over Eigen matrices, header-only C++20.
 // Generated from its headers by cmake/amalgamate.cmake: change those, not this.
 //
 ${license}

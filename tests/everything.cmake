@@ -6,6 +6,7 @@
 cmake_minimum_required(VERSION 3.25)
 get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 include("${CMAKE_CURRENT_LIST_DIR}/readme.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/warnings.cmake")
 include("${root}/cmake/headers.cmake")
 string(REPLACE "," ";" command "${COMPILER}")
 string(MAKE_C_IDENTIFIER "${COMPILER}_${STANDARD}" name)
@@ -31,8 +32,8 @@ endforeach()
 
 foreach(source "${folder}/everything.cpp" "${root}/tests/mixed/side.cpp")
   execute_process(
-    COMMAND ${command} -std=c++${spelling} -fsyntax-only -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast
-            -Wdouble-promotion -DSIDE=baseline "-I${root}/include" -isystem "${folder}/headers" "${source}"
+    COMMAND ${command} -std=c++${spelling} -fsyntax-only ${warnings} -DSIDE=baseline "-I${root}/include" -isystem
+            "${folder}/headers" "${source}"
     OUTPUT_VARIABLE said ERROR_VARIABLE said RESULT_VARIABLE status)
   if(NOT status EQUAL 0 OR NOT said STREQUAL "")
     message(FATAL_ERROR "${COMPILER}, C++${STANDARD}: exit status ${status}\n${said}")

@@ -5,6 +5,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../warnings.cmake")
 
 function(check_at_most what given bound)
   if(given GREATER bound)
@@ -17,8 +18,8 @@ file(MAKE_DIRECTORY "${FOLDER}")
 run("${PROGRAM}" arm "${FOLDER}")
 
 set(machine -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard)
-set(flags ${machine} -std=c++17 -Os -fno-exceptions -fno-rtti -ffunction-sections -fdata-sections -Werror -Wall -Wextra
-          -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wold-style-cast)
+set(flags ${machine} -std=c++17 -Os -fno-exceptions -fno-rtti -ffunction-sections -fdata-sections -Werror
+          ${warnings})
 
 # measure(name title parameters arrays calls): `arrays` bytes are those of predict's arrays, `calls` all that the code may
 # call.

@@ -6,13 +6,13 @@
 cmake_minimum_required(VERSION 3.25)
 
 include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../warnings.cmake")
 
 file(REMOVE_RECURSE "${FOLDER}")
 file(MAKE_DIRECTORY "${FOLDER}")
 run("${PROGRAM}" nets "${FOLDER}")
 
-set(flags "-I${CMAKE_CURRENT_LIST_DIR}" -fno-exceptions -fno-rtti -Werror -Wall -Wextra -Wpedantic -Wconversion -Wshadow
-          -Wdouble-promotion -Wold-style-cast)
+set(flags "-I${CMAKE_CURRENT_LIST_DIR}" -fno-exceptions -fno-rtti -Werror ${warnings})
 file(GLOB sources "${FOLDER}/*.cpp")
 run("${COMPILER}" -std=c++17 -O1 ${flags} ${EXTRA} ${sources} -o "${FOLDER}/host")
 foreach(other IN LISTS OTHERS)

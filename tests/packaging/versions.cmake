@@ -3,18 +3,16 @@
 # cmake -P tests/packaging/versions.cmake: fails unless whoever names the version names the one of version.hpp.
 cmake_minimum_required(VERSION 3.25)
 cmake_path(SET root NORMALIZE "${CMAKE_CURRENT_LIST_DIR}/../..")
-file(STRINGS "${root}/include/shallow/version.hpp" version REGEX "^#define SHALLOW_VERSION_(MAJOR|MINOR|PATCH) [0-9]+$")
-string(REGEX REPLACE "#define SHALLOW_VERSION_[A-Z]+ " "" version "${version}")
-list(JOIN version "." version)
+include("${root}/cmake/version.cmake")
 
 set(number "([0-9]+[.][0-9]+[.][0-9]+)")
 # expect_version(file pattern): the first match of the pattern holds the version.
 function(expect_version file pattern)
   file(READ "${root}/${file}" text)
   if(NOT "\n${text}" MATCHES "\n${pattern}${number}")
-    message(FATAL_ERROR "${file}: expected to name version ${version}, given none")
-  elseif(NOT CMAKE_MATCH_1 STREQUAL version)
-    message(FATAL_ERROR "${file}: expected version ${version}, as in version.hpp, given ${CMAKE_MATCH_1}")
+    message(FATAL_ERROR "${file}: expected to name version ${SHALLOW_VERSION}, given none")
+  elseif(NOT CMAKE_MATCH_1 STREQUAL SHALLOW_VERSION)
+    message(FATAL_ERROR "${file}: expected version ${SHALLOW_VERSION}, as in version.hpp, given ${CMAKE_MATCH_1}")
   endif()
 endfunction()
 
@@ -22,4 +20,4 @@ expect_version(CHANGELOG.md "## ")
 expect_version(CITATION.cff "version: ")
 expect_version(packaging/vcpkg/vcpkg.json " *\"version\": \"")
 expect_version(packaging/debian/changelog "shallow [(]")
-message(STATUS "version ${version} everywhere")
+message(STATUS "version ${SHALLOW_VERSION} everywhere")
