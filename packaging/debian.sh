@@ -24,8 +24,9 @@ if [ -e .git ]; then
 else
   find . -path ./build -prune -o -type f -print0 >"$out/files"
 fi
-tar -c --null -T "$out/files" | tar -x -C "$source"
-rm "$out/files"
+tar -c --null -T "$out/files" -f "$out/tree.tar"
+tar -x -C "$source" -f "$out/tree.tar"
+rm "$out/files" "$out/tree.tar"
 tar -c -J -C "$out" -f "$out/shallow_$version.orig.tar.xz" --sort=name --owner=0 --group=0 "shallow-$version"
 cp -R packaging/debian "$source/debian"
 

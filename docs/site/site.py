@@ -181,13 +181,13 @@ class Names(html.parser.HTMLParser):
 
 def pages_of(sources):
     """The pages that this library has, without those that only a working copy has."""
-    return [sources / "README.md", sources / "CONTRIBUTING.md", sources / "CHANGELOG.md",
-            sources / "benchmarks" / "RESULTS.md", *sorted(sources.glob("docs/**/*.md"))]
+    return [sources / "README.md", sources / "SECURITY.md", sources / "packaging" / "README.md", *site_pages_of(sources)]
 
 
 def site_pages_of(sources):
-    """Those that the site shows: it has a main page of its own."""
-    return [path for path in pages_of(sources) if path.name != "README.md"]
+    """Those that the site shows; it has a main page of its own."""
+    return [sources / "CONTRIBUTING.md", sources / "CHANGELOG.md", sources / "benchmarks" / "RESULTS.md",
+            *sorted(sources.glob("docs/**/*.md"))]
 
 
 def check_sources(sources):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The recipe for Conan 2: `conan create packaging/conan`, from anywhere in the tree.
+"""The recipe for Conan 2, from the root of the tree: `conan create packaging/conan -s compiler.cppstd=20`.
 
 The options idx, safetensors and onnx bring what these components need; core needs Eigen alone.
 """
@@ -60,6 +60,7 @@ class ShallowConan(ConanFile):
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "shallow")
+        self.cpp_info.set_property("cmake_config_version_compat", "SameMinorVersion")
         self._component("shallow", "eigen::eigen")
         self.cpp_info.components["shallow"].set_property("pkg_config_name", "shallow")
         if self.options.idx:

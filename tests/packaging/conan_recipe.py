@@ -121,6 +121,10 @@ expect("licence", True, (PACKAGE / "package" / "licenses" / "LICENSE").is_file()
 expect("requirements of the core", ["eigen"], [name for name, _ in core.required])
 expect("components of the core", ["shallow"], list(core.cpp_info.components))
 
+# As the library's own files for CMake have it.
+rule = re.search(r"COMPATIBILITY (\w+)", (ROOT / "cmake" / "install.cmake").read_text(encoding="utf-8"))[1]
+expect("versions that serve a request", rule, core.cpp_info.properties["cmake_config_version_compat"])
+
 everything = run(recipe_class, **dict.fromkeys(components, True))
 expect("components", ["shallow", *components], list(everything.cpp_info.components))
 brought = {name for name, _ in everything.required}
