@@ -10,7 +10,6 @@
 #include "user_types.hpp"
 #include <doctest/doctest.h>
 
-#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -64,10 +63,11 @@ std::vector<T> numbers_of(const std::string& text, const std::string& name) {
 /// Equal to the last bit: zeros of both signs differ.
 template <class T, class Numbers>
 bool same_bits(const std::vector<T>& given, const Numbers& expected) {
+  using shallow::detail::bit_cast;
   using Bits = std::conditional_t<std::is_same_v<T, float>, std::uint32_t, std::uint64_t>;
   if (static_cast<Index>(given.size()) != expected.size()) return false;
   for (Index i = 0; i < expected.size(); ++i) {
-    if (std::bit_cast<Bits>(given[static_cast<std::size_t>(i)]) != std::bit_cast<Bits>(T(expected(i)))) return false;
+    if (bit_cast<Bits>(given[static_cast<std::size_t>(i)]) != bit_cast<Bits>(T(expected(i)))) return false;
   }
   return true;
 }

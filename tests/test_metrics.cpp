@@ -179,7 +179,7 @@ TEST_CASE("Expressions, blocks, maps and row-major matrices are read in place") 
   CHECK(accuracy(Eigen::Matrix<double, 3, 50, Eigen::RowMajor>(A), labels) == expected);
   CHECK(accuracy(Eigen::Map<const Matrix<double>, 0, Eigen::OuterStride<>>(A.data(), 3, 25, Eigen::OuterStride<>(6)),
                  labels(Eigen::seq(0, 49, 2))) ==
-        accuracy(A(Eigen::all, Eigen::seq(0, 49, 2)), labels(Eigen::seq(0, 49, 2))));
+        accuracy(A(Eigen::seq(0, 2), Eigen::seq(0, 49, 2)), labels(Eigen::seq(0, 49, 2))));
   CHECK(classes(W * X) == classes(A));
   CHECK(confusion_matrix((W * X).array().exp(), labels) == confusion_matrix(A, labels));
 }
