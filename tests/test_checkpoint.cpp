@@ -195,7 +195,7 @@ TEST_CASE("checkpoint: broken files are refused with what and where, and nothing
     return text;
   };
   // Where a tensor's numbers begin in the file.
-  const std::size_t data_start = 8 + detail::little_endian(good.data(), 8);
+  const auto data_start = static_cast<std::size_t>(8 + detail::little_endian(good.data(), 8));
   const auto header = nlohmann::json::parse(good.substr(8, data_start - 8));
   const auto with = [&](const char* tensor, std::string_view bytes) {
     std::string changed = good;
