@@ -11,12 +11,57 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
 using namespace shallow;
 
 namespace {
+
+/// z above `bend`, else steepness (z - bend) + bend: of a user's own, with two settings.
+struct Bent {
+  static constexpr std::string_view name = "bent";
+  double steepness = 1;
+  float bend = 0;
+  static constexpr std::tuple settings{&Bent::steepness, &Bent::bend};
+  template <class T>
+  T operator()(const T& z) const {
+    return z > T(bend) ? z : T(steepness) * (z - T(bend)) + T(bend);
+  }
+  template <class T>
+  T derivative(const T& z) const {
+    return z > T(bend) ? T(1) : T(steepness);
+  }
+  void check() const {
+    if (!(steepness > 0)) throw ValueError("Bent: steepness: expected > 0");
+  }
+  friend bool operator==(const Bent&, const Bent&) = default;
+};
+
+/// One that holds a number and does not say so, and one without a name.
+struct Secretive {
+  static constexpr std::string_view name = "secretive";
+  double scale = 1;
+  template <class T>
+  T operator()(const T& z) const {
+    return T(scale) * z;
+  }
+  template <class T>
+  T derivative(const T&) const {
+    return T(scale);
+  }
+};
+struct Nameless {
+  template <class T>
+  T operator()(const T& z) const {
+    return z;
+  }
+  template <class T>
+  T derivative(const T&) const {
+    return T(1);
+  }
+};
 
 std::string safetensors(const std::string& header, std::string_view data) {
   std::string bytes;
@@ -67,7 +112,7 @@ TEST_CASE("safetensors: names, shapes, order and numbers are PyTorch's") {
   layer.bias() << 7, 8;
   io::save(layer, folder / "a.safetensors");
   const std::string bytes = content_of(folder / "a.safetensors");
-  const std::uint64_t length = static_cast<unsigned char>(bytes[0]) + 256U * static_cast<unsigned char>(bytes[1]);
+  const std::size_t length = static_cast<unsigned char>(bytes[0]) + 256U * static_cast<unsigned char>(bytes[1]);
   CHECK((8 + length) % 8 == 0);
   const auto header = nlohmann::json::parse(bytes.substr(8, length));
   CHECK(header["0.weight"]["dtype"] == "F32");
@@ -179,6 +224,49 @@ TEST_CASE("safetensors: a file of another program: layers in the order of their 
                        "load: activations: expected none for a network whose type has them, given 2", ValueError);
 }
 
+TEST_CASE("safetensors: the settings of an activation of the user's own came back as they are by default") {
+  const TemporaryFolder folder;
+  const auto path = folder / "net.safetensors";
+  using Net = TwoLayerNet<double, Bent>;
+  const Bent bent{.steepness = 1.0 / 3, .bend = -0.1F};
+  const Net net(2, 3, 1, {.seed = 1, .hidden = bent});
+  io::save(net, path);
+  CHECK(io::load<Net>(path) == net);
+  CHECK(io::load_info(path).activations[0] == "bent(0.3333333333333333 -0.10000000149011612)");
+  const auto any = io::load<DynamicNetwork<double>>(path, {.activations = {bent, Sigmoid{}}});
+  CHECK(any.predict(Matrix<double>::Identity(2, 2)) == net.predict(Matrix<double>::Identity(2, 2)));
+  io::save(any, path);
+  CHECK(io::load<Net>(path) == net);
+  // Other settings were taken without a word.
+  CHECK(file_refusal("load", path, [&] {
+          io::load<DynamicNetwork<double>>(path, {.activations = {Bent{}, Sigmoid{}}});
+        }) == "bent(1 0) in layer 1, given 'bent(0.3333333333333333 -0.10000000149011612)'");
+  CHECK(file_refusal("load", path, [&] { io::load<TwoLayerNet<double>>(path); }) ==
+        "tanh in layer 1, given 'bent(0.3333333333333333 -0.10000000149011612)'");
+
+  for (const char* settings : {"", "1", "1 ", "1 2 3", "1  2", " 1 2", "1 x", "nan 1", "1 inf", "0 1", "1,2"}) {
+    CAPTURE(settings);
+    std::string text = small_header;
+    text.pop_back();
+    text.append(R"(,"__metadata__":{"shallow.activations":"bent()").append(settings).append(")\"}}");
+    CHECK(refused<Layer<float, Bent>>(folder, safetensors(text, zeros)) ==
+          "settings that bent accepts in layer 1, given '" + std::string(settings) + "'");
+  }
+}
+
+TEST_CASE("safetensors: activations that a file could not bring back were saved") {
+  const TemporaryFolder folder;
+  const auto path = folder / "net.safetensors";
+  const auto message = [&](const auto& net) { return refusal<ValueError>([&] { io::save(net, path); }); };
+  const std::string expected =
+      "save: activation: expected one with a name, and with settings if it holds data, in layer ";
+  CHECK(message(TwoLayerNet<double, Secretive>(2, 3, 1)) == expected + "1, given 'secretive'");
+  CHECK(message(TwoLayerNet<double, Tanh, Nameless>(2, 3, 1)) == expected + "2, given 'custom'");
+  CHECK(message(Layer<double, Nameless>(2, 3)) == expected + "1, given 'custom'");
+  CHECK(message(DynamicNetwork<float>(2, {{3, Tanh{}}, {3, Secretive{}}})) == expected + "2, given 'secretive'");
+  CHECK_FALSE(std::filesystem::exists(path));
+}
+
 TEST_CASE("safetensors: what saving refuses") {
   const TemporaryFolder folder;
   TwoLayerNet<float> net(2, 4, 1);
@@ -207,8 +295,9 @@ TEST_CASE("safetensors: bad files are refused, and what is said") {
   CHECK(refused(folder, good + "x", tanh) == "the end of the file after 12 bytes of data, given 13");
   CHECK(refused(folder, "1234567") == "a safetensors file of at least 8 bytes, given 7");
   CHECK(refused(folder, std::string(7, '\xFF') + "\x7F") ==
-        "a header of at most 1048576 bytes, given 9223372036854775807");
-  CHECK(refused(folder, std::string(8, '\xFF')) == "a header of at most 1048576 bytes, given 18446744073709551615");
+        "a safetensors file, its header of at most 1048576 bytes, given 9223372036854775807");
+  CHECK(refused(folder, std::string(8, '\xFF')) ==
+        "a safetensors file, its header of at most 1048576 bytes, given 18446744073709551615");
   CHECK(refused(folder, std::string("\x10\0\0\0\0\0\0\0{}", 10)) == "a header of 16 bytes, given 2 (truncated)");
 
   // The header with something replaced.
@@ -302,7 +391,7 @@ TEST_CASE("safetensors: bad files are refused, and what is said") {
   for (const char* slope :
        {"leaky_relu", "leaky_relu()", "leaky_relu(x)", "leaky_relu(-1)", "leaky_relu(inf)", "leaky_relu(1 )"}) {
     CAPTURE(slope);
-    CHECK(metadata("shallow.activations", slope).find("a slope, finite and >= 0, of leaky_relu, given '") == 0);
+    CHECK(metadata("shallow.activations", slope).find("settings that leaky_relu accepts in layer 1, given '") == 0);
   }
   CHECK(metadata("shallow.means", "1 x") == "finite numbers separated by spaces as shallow.means, given 'x'");
   CHECK(metadata("shallow.means", "1  2") == "finite numbers separated by spaces as shallow.means, given ''");

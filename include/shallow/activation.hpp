@@ -16,9 +16,11 @@
 ///     };
 ///
 /// It may also offer `derivative_from_value(a)`, g' in terms of a = g(z), which spares the networks from keeping z; a
-/// `name`, which summaries print; `check()`, which throws if its settings are out of range; and `==`. Where the value
-/// and the derivatives accept Eigen arrays too, as those below do, say `static constexpr bool takes_arrays = true;` and
-/// they are applied to whole arrays, vectorised, instead of number by number.
+/// `name`, which summaries print and model files need; `settings`, pointers to the numbers that it is set by, which
+/// summaries print and model files keep: `static constexpr std::tuple settings{&Elu::alpha};`; `check()`, which throws
+/// if these are out of range and is called when a layer is made; and `==`. Where the value and the derivatives accept
+/// Eigen arrays too, as those below do, say `static constexpr bool takes_arrays = true;` and they are applied to whole
+/// arrays, vectorised, instead of number by number.
 
 #include "shallow/error.hpp"
 #include "shallow/math.hpp"
@@ -27,6 +29,9 @@
 #include <cmath>
 #include <concepts>
 #include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <vector>
 
 namespace shallow {
 
@@ -67,7 +72,7 @@ auto each(const X& x, const F& f) {
 ///
 ///     g(z)             the value
 ///     g.derivative(z)  dg/dz
-template <class G, class T>
+template <class G, class T = double>
 concept ElementwiseActivation = std::copyable<G> && requires(const G g, const T z) {
   { g(z) } -> std::convertible_to<T>;
   { g.derivative(z) } -> std::convertible_to<T>;
@@ -75,14 +80,14 @@ concept ElementwiseActivation = std::copyable<G> && requires(const G g, const T 
 
 /// A function of a whole column (a sample), as Softmax: `g.forward(Z, A)` writes A = g(Z), and `g.backward(A, D)` turns
 /// D = dJ/dA into dJ/dZ in place. Z, A and D are Eigen arrays (n x m) of either storage order; A may be Z.
-template <class G, class T>
+template <class G, class T = double>
 concept ColumnActivation = std::copyable<G> &&
     requires(const G g, const Eigen::Array<T, Dynamic, Dynamic> in, Eigen::Array<T, Dynamic, Dynamic> out) {
   g.forward(in, out);
   g.backward(in, out);
 };
 
-/// What a layer can apply: one of the two above.
+/// What a layer can apply: an ElementwiseActivation or a ColumnActivation.
 template <class G, class T = double>
 concept Activation = ElementwiseActivation<G, T> || ColumnActivation<G, T>;
 
@@ -229,6 +234,8 @@ struct LeakyReLU {
 
   /// The slope left of zero, finite and >= 0: a negative one would hide the sign of z in g(z).
   double slope = 0.01;
+  /// What summaries and model files say beside the name.
+  static constexpr std::tuple settings{&LeakyReLU::slope};
 
   /// g(z) of a number or, entry by entry, of an array; NaN stays NaN.
   template <class Z>
@@ -334,6 +341,37 @@ std::string_view activation_name(const G& g) {
     return g.name();
   } else {
     return "custom";
+  }
+}
+
+/// Whether the type says which numbers its activations are set by.
+template <class G>
+inline constexpr bool has_settings = requires {
+  G::settings;
+};
+
+/// The numbers that an activation is set by.
+template <class G>
+std::vector<double> setting_values(const G& g) {
+  if constexpr (has_settings<G>) {
+    return std::apply([&](auto... member) { return std::vector<double>{static_cast<double>(g.*member)...}; },
+                      G::settings);
+  } else if constexpr (requires { g.setting_values(); }) {
+    return g.setting_values();
+  } else {
+    return {};
+  }
+}
+
+/// Whether name and settings say all that there is to say about an activation.
+template <class G>
+bool is_described(const G& g) {
+  if constexpr (requires { g.is_described(); }) {
+    return g.is_described();
+  } else {
+    constexpr bool has_name = requires { std::string_view(g.name); }
+    || requires { std::string_view(g.name()); };
+    return has_name && (std::is_empty_v<G> || has_settings<G>);
   }
 }
 

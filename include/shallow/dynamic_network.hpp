@@ -113,14 +113,18 @@ class AnyActivation {
   /// The activation's name: "tanh", or "custom" if it has none.
   std::string_view name() const { return held_->name(); }
   /// The name with its settings: "leaky_relu(0.2)".
-  std::string text() const { return held_->text(); }
+  std::string text() const { return detail::activation_text(*this); }
 
   /// The same activation with the same settings.
   friend bool operator==(const AnyActivation& a, const AnyActivation& b) {
     return a.held_->type() == b.held_->type() && a.held_->equals(*b.held_);
   }
 
-  /// \private The rest is what layers ask of an activation.
+  /// \private The rest is what files and layers ask of an activation.
+  std::vector<double> setting_values() const { return held_->setting_values(); }
+  /// \private
+  bool is_described() const { return held_->is_described(); }
+  /// \private
   bool keeps_z() const { return held_->keeps_z(); }
   /// \private
   Initializer default_initializer() const { return held_->default_initializer(); }
@@ -153,7 +157,8 @@ class AnyActivation {
     virtual const char* type() const = 0;
     virtual bool equals(const Interface& other) const = 0;
     virtual std::string_view name() const = 0;
-    virtual std::string text() const = 0;
+    virtual std::vector<double> setting_values() const = 0;
+    virtual bool is_described() const = 0;
     virtual bool keeps_z() const = 0;
     virtual Initializer default_initializer() const = 0;
     virtual void activate(SampleTile layout, T* z, T* a) const = 0;
@@ -174,7 +179,8 @@ class AnyActivation {
       }
     }
     std::string_view name() const override { return detail::activation_name(g); }
-    std::string text() const override { return detail::activation_text(g); }
+    std::vector<double> setting_values() const override { return detail::setting_values(g); }
+    bool is_described() const override { return detail::is_described(g); }
     bool keeps_z() const override { return detail::keeps_z<T>(g); }
     Initializer default_initializer() const override { return detail::default_initializer(g); }
     void activate(SampleTile layout, T* z, T* a) const override { detail::activate(g, layout, z, a); }

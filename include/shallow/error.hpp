@@ -54,6 +54,21 @@ template <class Error>
 #endif
 }
 
+/// Whether f() returns. Where exceptions are switched off, it does or the program ends.
+template <class F>
+bool succeeds(F&& f) {
+#ifdef __cpp_exceptions
+  try {
+    f();
+  } catch (...) {
+    return false;
+  }
+#else
+  f();
+#endif
+  return true;
+}
+
 /// "function: argument: expected ..., given ..." thrown as `Error`.
 template <class Error>
 [[noreturn]] EIGEN_DONT_INLINE void raise_expected(std::string_view function, std::string_view argument,

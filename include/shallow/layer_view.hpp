@@ -17,13 +17,17 @@ namespace shallow {
 
 namespace detail {
 
-/// "tanh", "leaky_relu(0.2)".
+/// "tanh", "leaky_relu(0.2)"; `print` makes text of a setting.
 template <class G>
-std::string activation_text(const G& g) {
+std::string activation_text(
+    const G& g, std::string (*print)(double) = [](double setting) { return to_text(setting); }) {
   std::string text(activation_name(g));
-  if constexpr (requires { g.slope; }) text.append("(").append(to_text(g.slope)).append(")");
-  if constexpr (requires { g.text(); }) text = g.text();
-  return text;
+  const char* before = "(";
+  for (const double setting : setting_values(g)) {
+    text.append(before).append(print(setting));
+    before = " ";
+  }
+  return *before == '(' ? text : text.append(")");
 }
 
 /// \throws ValueError output activation: expected the one that the loss belongs to

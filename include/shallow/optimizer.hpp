@@ -179,7 +179,7 @@ struct Adam {
   double learning_rate = 0.001;  ///< alpha > 0
   double beta1 = 0.9;            ///< in [0, 1)
   double beta2 = 0.999;          ///< in [0, 1)
-  double epsilon = 1e-8;         ///< > 0, outside of the square root
+  double epsilon = 1e-8;         ///< outside of the square root, > 0
   double weight_decay = 0;       ///< lambda >= 0
 
   /// What it remembers from step to step.

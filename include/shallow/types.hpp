@@ -13,6 +13,10 @@
 ///     W[l] (n_l x n_{l-1})  weights      b[l] (n_l x 1)  biases
 ///     Z[l], A[l] (n_l x m)  pre-activations and activations
 
+#ifndef __cpp_concepts
+#error "shallow: compiler: expected C++20 (-std=c++20, CMAKE_CXX_STANDARD 20), given an older standard"
+#endif
+
 #include <Eigen/Core>
 
 #include <bit>

@@ -73,11 +73,7 @@ decltype(auto) visit_activation(const G& g, F&& f) {
 /// "tanh", "leaky_relu(0.2)": the name, and settings in full.
 template <class G>
 std::string saved_activation(const G& g) {
-  return visit_activation(g, []<class Chosen>(const Chosen& chosen) {
-    std::string text(activation_name(chosen));
-    if constexpr (std::is_same_v<Chosen, LeakyReLU>) text.append("(").append(exact_text(chosen.slope)).append(")");
-    return text;
-  });
+  return activation_text(g, [](double setting) { return exact_text(setting); });
 }
 
 /// The activations of a network, "tanh, leaky_relu(0.2), softmax".
@@ -169,6 +165,21 @@ void check_classes(std::string_view function, const Net& net, const std::vector<
       raise_expected<ValueError>(function, "classes", "names in UTF-8", numbered("other bytes in name ", i));
     }
   }
+}
+
+/// A file has nothing but names and settings to bring an activation back by.
+/// \throws ValueError activation: expected one with a name, and with settings if it holds data, in layer l
+template <class Net>
+void check_described(std::string_view function, const Net& net) {
+  Index l = 0;
+  for_each_layer(net, [&](const auto& layer) {
+    ++l;
+    if (!is_described(layer.activation())) {
+      raise_expected<ValueError>(function, "activation",
+                                 "one with a name, and with settings if it holds data," + numbered(" in layer ", l),
+                                 "'" + std::string(activation_name(layer.activation())) + "'");
+    }
+  });
 }
 
 /// For writers whose format knows the library's activations alone; layers are counted from 1.

@@ -43,6 +43,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -186,32 +187,29 @@ class ModelFile : public SafetensorsFile {
     return StandardScaler<T>(std::move(means), std::move(scales));
   }
 
-  /// The slope of "leaky_relu(0.2)".
-  LeakyReLU leaky_relu(std::string_view settings) const {
-    LeakyReLU g;
-    if (!parse_number(settings, g.slope) || !(g.slope >= 0) || !std::isfinite(g.slope)) {
-      fail("a slope, finite and >= 0, of leaky_relu", quoted_excerpt(settings));
-    }
-    return g;
-  }
-
-  /// The activation of layer `l`, counted from 1, as the type G.
+  /// The activation of layer `l`, counted from 1, as the type G, with the settings of the file.
   template <class G>
   G activation(std::size_t l, std::string_view text) const {
+    G g{};
     const auto [name, settings] = split_activation(text);
-    if constexpr (std::is_same_v<G, LeakyReLU>) {
-      if (name == LeakyReLU::name) return leaky_relu(settings);
+    if constexpr (has_settings<G>) {
+      if (name == activation_name(g)) {
+        if (!set(g, settings) || !succeeds([&] { check_activation(g); })) {
+          fail(std::string("settings that ").append(name).append(" accepts").append(numbered(" in layer ", l)),
+               quoted_excerpt(settings));
+        }
+        return g;
+      }
     }
-    if (!text.empty() && saved_activation(G{}) != text) {
-      fail(saved_activation(G{}).append(detail::numbered(" in layer ", l)), quoted_excerpt(text));
+    if (!text.empty() && saved_activation(g) != text) {
+      fail(saved_activation(g).append(numbered(" in layer ", l)), quoted_excerpt(text));
     }
-    return G{};
+    return g;
   }
   /// The same for a network whose activations are chosen at run time.
   template <class T>
   AnyActivation<T> any_activation(std::size_t l, std::string_view text) const {
-    const auto [name, settings] = split_activation(text);
-    if (name == LeakyReLU::name) return leaky_relu(settings);
+    if (split_activation(text).first == LeakyReLU::name) return activation<LeakyReLU>(l, text);
     if (text == Sigmoid::name) return Sigmoid{};
     if (text == Tanh::name) return Tanh{};
     if (text == ReLU::name) return ReLU{};
@@ -222,6 +220,25 @@ class ModelFile : public SafetensorsFile {
   }
 
  private:
+  /// Sets an activation to finite numbers separated by single spaces, as many as it has settings; false if they are
+  /// not.
+  template <class G>
+  static bool set(G& g, std::string_view text) {
+    const auto take = [&](auto& setting, bool last) {
+      const std::size_t end = last ? text.size() : std::min(text.find(' '), text.size());
+      double number = 0;
+      if (!parse_number(text.substr(0, end), number) || !std::isfinite(number)) return false;
+      setting = static_cast<std::remove_reference_t<decltype(setting)>>(number);
+      text.remove_prefix(std::min(end + 1, text.size()));
+      return true;
+    };
+    return std::apply(
+        [&](auto... member) {
+          std::size_t place = 0;
+          return (take(g.*member, ++place == sizeof...(member)) && ...);
+        },
+        G::settings);
+  }
   static std::vector<std::string> list(std::string_view text) {
     std::vector<std::string> items;
     while (!text.empty()) {
@@ -366,13 +383,15 @@ namespace shallow::io {
 ///     io::save(net, "flower.safetensors", {.classes = {"red", "blue"}});
 ///
 /// \throws FileError (path): expected a file that can be written, given the system's reason
-/// \throws ValueError net: expected finite parameters
+/// \throws ValueError net: expected finite parameters; activation: expected one with a name, and with settings if it
+///         holds data, in layer l
 /// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
 /// \throws ValueError classes: expected names in UTF-8; loss: expected a name in UTF-8
 template <class Model>
 void save(const Model& model, const std::filesystem::path& path, const ModelInfo& info = {}) {
   const auto& net = detail::net_of(model);
   detail::check_parameters("save", net);
+  detail::check_described("save", net);
   detail::check_classes("save", net, info.classes);
   if (!detail::is_utf8(info.loss)) {
     detail::raise_expected<ValueError>("save", "loss", "a name in UTF-8", "other bytes");
@@ -404,7 +423,8 @@ void save(const Model& model, const std::filesystem::path& path, const ModelInfo
 ///     const auto any = io::load<DynamicNetwork<float>>("torch.safetensors", {.activations = {Tanh{}, Sigmoid{}}});
 ///
 /// Layers come in the order of the numbers in their names. float32 becomes double without a word; float64 becomes float
-/// if the options say so. Without shallow.activations in the file, those of the type (or the options) are taken.
+/// if the options say so. Without shallow.activations in the file, those of the type (or the options) are taken, with
+/// their settings as they are by default.
 ///
 /// \throws FileError (path): expected what the format or the type says, given what the file says: other shapes, another
 ///         number of layers, another activation, numbers of another type or not finite, a header that is broken

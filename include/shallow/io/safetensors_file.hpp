@@ -198,7 +198,8 @@ class SafetensorsFile {
     if (bytes_.size() < 8) fail("a safetensors file of at least 8 bytes", std::to_string(bytes_.size()));
     const std::uint64_t length = little_endian(bytes_.data(), 8);
     if (length > kSafetensorsHeaderLimit) {
-      fail(numbered("a header of at most ", kSafetensorsHeaderLimit) + " bytes", std::to_string(length));
+      fail(numbered("a safetensors file, its header of at most ", kSafetensorsHeaderLimit) + " bytes",
+           std::to_string(length));
     }
     if (length > bytes_.size() - 8) {
       fail(numbered("a header of ", length) + " bytes", std::to_string(bytes_.size() - 8) + " (truncated)");
