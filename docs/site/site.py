@@ -96,9 +96,7 @@ def site_target(path, target):
         return found.name.replace(".", "_8") + "-example.html"
     if found.suffix == ".hpp" and "include" in found.parts:
         return "@ref " + found.name
-    if found.name == "README.md":
-        return "@ref mainpage"
-    return "LICENSE" if found.name == "LICENSE" else None
+    return "@ref mainpage" if found.name == "README.md" and (found.parent / "docs").is_dir() else None
 
 
 def page(path):
