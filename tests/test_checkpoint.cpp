@@ -213,7 +213,7 @@ TEST_CASE("checkpoint: broken files are refused with what and where, and nothing
   const std::string negative(8, '\xFF');
   const std::string zero(8, '\0');
   const std::string nan("\0\0\xC0\x7F", 4);
-  const std::string limit = "0 .. 4611686018427387903 in ";
+  const std::string limit = "0 .. " + std::to_string(std::numeric_limits<Index>::max() / 2) + " in ";
   CHECK(refused(with("epochs", huge)) == limit + "'epochs', given 9223372036854775807");
   CHECK(refused(with("epochs", negative)) == limit + "'epochs', given -1");
   CHECK(refused(with("optimizer.steps", huge)) == limit + "'optimizer.steps', given 9223372036854775807");

@@ -65,7 +65,8 @@ struct Nameless {
 
 std::string safetensors(const std::string& header, std::string_view data) {
   std::string bytes;
-  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(header.size() >> (8 * i) & 0xFFU));
+  const std::uint64_t size = header.size();
+  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(size >> (8 * i) & 0xFFU));
   return bytes.append(header).append(data);
 }
 
