@@ -280,7 +280,10 @@ class SafetensorsFile {
   void check_layout() const {
     std::vector<const TensorEntry*> order;
     for (const TensorEntry& tensor : tensors()) order.push_back(&tensor);
-    std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->offsets < b->offsets; });
+    // Not one vector against the other: where the most significant byte comes first, libstdc++ 12 compares but the
+    // first bytes of two vectors of unsigned numbers.
+    const auto place = [](const TensorEntry* tensor) { return std::pair(tensor->offsets[0], tensor->offsets[1]); };
+    std::sort(order.begin(), order.end(), [&](const auto* a, const auto* b) { return place(a) < place(b); });
     const std::uint64_t available = bytes_.size() - start_;
     std::uint64_t at = 0;
     for (const TensorEntry* const tensor : order) {
