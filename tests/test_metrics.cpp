@@ -230,6 +230,20 @@ TEST_CASE("Labels outside of the classes are refused") {
   CHECK_THROWS_AS(confusion_matrix(A.row(0), Eigen::RowVector2i(0, -1)), ValueError);
 }
 
+TEST_CASE_TEMPLATE("A regression had an accuracy: targets of one output outside of [0, 1]", T, float, double) {
+  Matrix<T> Y = Matrix<T>::Zero(1, 3);
+  const Matrix<T> A = Matrix<T>::Ones(1, 3);
+  for (const double bad : {1.5, -0.25, 80.0}) {
+    Y(0, 2) = T(bad);
+    std::string text = ": Y: expected targets in [0, 1] (n_y = 1), given ";
+    text.append(shallow::detail::to_text(bad)).append(" in column 2");
+    CHECK_THROWS_WITH_AS(accuracy(A, Y), ("accuracy" + text).c_str(), ValueError);
+    CHECK_THROWS_WITH_AS(confusion_matrix(A, Y), ("confusion_matrix" + text).c_str(), ValueError);
+  }
+  Y(0, 2) = T(0.75);  // a probability is a target
+  CHECK(accuracy(A, Y) == doctest::Approx(1.0 / 3));
+}
+
 TEST_CASE_TEMPLATE("NaN in the targets is refused, and in the predictions of a confusion matrix", T, float, double) {
   Matrix<T> with_nan = Matrix<T>::Ones(3, 2);
   with_nan(2, 1) = not_a_number<T>;

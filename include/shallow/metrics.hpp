@@ -12,8 +12,8 @@
 /// The class of a column of A or of the targets: when n_y = 1 it is 1 for a value > 0.5, else 0; when n_y > 1 it is the
 /// row of the largest value, of equal ones the first. A column with a NaN has no class.
 ///
-/// A and Y may be any Eigen expressions; they are read in place, each value once. A matrix product inside of an
-/// expression is computed once.
+/// A and Y may be any Eigen expressions; they are read in place. A matrix product inside of an expression is computed
+/// once.
 
 #include "shallow/error.hpp"
 #include "shallow/types.hpp"
@@ -110,6 +110,14 @@ void for_each_sample(const char* function, const Eigen::DenseBase<DerivedA>& A, 
     if (!are_labels) {
       actual = column_class(y, n_y, j);
       if (actual == no_class) raise_expected<ValueError>(function, "Y", "no NaN", numbered("NaN in column ", j));
+      if constexpr (!is_integer) {
+        // A regression has no accuracy.
+        const YScalar target = y(0, j);
+        if (n_y == 1 && !(YScalar(0) <= target && target <= YScalar(1))) {
+          raise_expected<ValueError>(function, "Y", "targets in [0, 1] (n_y = 1)",
+                                     to_text(target) + numbered(" in column ", j));
+        }
+      }
     }
     visit(j, actual, column_class(a, n_y, j));
   }
@@ -142,6 +150,7 @@ Eigen::RowVectorXi classes(const Eigen::DenseBase<Derived>& A) {
 /// Throws ShapeError: A: expected at least 1 x 1 (n_y x m).
 /// Throws ShapeError: Y: expected targets (n_y x m) or m integer labels.
 /// Throws ValueError: Y: expected labels in [0, n_y), in [0, 2) when n_y = 1.
+/// Throws ValueError: Y: expected targets in [0, 1] (n_y = 1).
 /// Throws ValueError: Y: expected no NaN.
 template <class DerivedA, class DerivedY>
 double accuracy(const Eigen::DenseBase<DerivedA>& A, const Eigen::DenseBase<DerivedY>& Y) {
@@ -158,6 +167,7 @@ double accuracy(const Eigen::DenseBase<DerivedA>& A, const Eigen::DenseBase<Deri
 /// Throws ShapeError: A: expected at least 1 x 1 (n_y x m).
 /// Throws ShapeError: Y: expected targets (n_y x m) or m integer labels.
 /// Throws ValueError: Y: expected labels in [0, n_y), in [0, 2) when n_y = 1.
+/// Throws ValueError: Y: expected targets in [0, 1] (n_y = 1).
 /// Throws ValueError: Y: expected no NaN.
 /// Throws ValueError: A: expected no NaN.
 template <class DerivedA, class DerivedY>
