@@ -161,8 +161,13 @@ bool close(T a, T b, double roundings = 4) {
   return std::abs(double(a) - double(b)) <= roundings * double(std::numeric_limits<T>::epsilon()) * scale;
 }
 
+/// Equal, or both NaN.
 template <class T>
 bool same(T a, T b) {
+#if defined(__ARM_NEON) && !defined(__aarch64__)
+  // NEON of 32-bit ARM, in which arrays of floats go, takes a subnormal number for zero.
+  if (std::is_same_v<T, float> && std::abs(a - b) < std::numeric_limits<T>::min()) return true;
+#endif
   return a == b || (std::isnan(a) && std::isnan(b));
 }
 
