@@ -52,6 +52,18 @@ struct Secretive {
     return T(scale);
   }
 };
+struct Named {
+  std::string name = "named";
+  static constexpr std::tuple settings{};
+  template <class T>
+  T operator()(const T& z) const {
+    return z;
+  }
+  template <class T>
+  T derivative(const T&) const {
+    return T(1);
+  }
+};
 struct Nameless {
   template <class T>
   T operator()(const T& z) const {
@@ -260,11 +272,23 @@ TEST_CASE("safetensors: activations that a file could not bring back were saved"
   const auto path = folder / "net.safetensors";
   const auto message = [&](const auto& net) { return refusal<ValueError>([&] { io::save(net, path); }); };
   const std::string expected =
-      "save: activation: expected one with a name, and with settings if it holds data, in layer ";
+      "save: activation: expected one with a name (UTF-8, no comma, no bracket), and with finite settings if it holds "
+      "data, in layer ";
   CHECK(message(TwoLayerNet<double, Secretive>(2, 3, 1)) == expected + "1, given 'secretive'");
   CHECK(message(TwoLayerNet<double, Tanh, Nameless>(2, 3, 1)) == expected + "2, given 'custom'");
   CHECK(message(Layer<double, Nameless>(2, 3)) == expected + "1, given 'custom'");
   CHECK(message(DynamicNetwork<float>(2, {{3, Tanh{}}, {3, Secretive{}}})) == expected + "2, given 'secretive'");
+  for (const char* const name : {"", "a,b", "elu(", ")", "\xFF"}) {
+    CAPTURE(std::string(name));
+    CHECK(message(Layer<double, Named>(2, 3, {.activation = {.name = name}})) ==
+          expected + "1, given '" + std::string(name) + "'");
+  }
+  const Bent infinite{.steepness = std::numeric_limits<double>::infinity()};
+  CHECK(message(Layer<double, Bent>(2, 3, {.activation = infinite})) == expected + "1, given 'bent(inf 0)'");
+  io::save(Layer<double, Named>(2, 3,
+                                {.activation = {.name = "gr\xC3\xB6\xC3\x9F"
+                                                        "er"}}),
+           folder / "utf8");
   CHECK_FALSE(std::filesystem::exists(path));
 }
 

@@ -167,17 +167,26 @@ void check_classes(std::string_view function, const Net& net, const std::vector<
   }
 }
 
-/// A file has nothing but names and settings to bring an activation back by.
-/// \throws ValueError activation: expected one with a name, and with settings if it holds data, in layer l
+/// A file has nothing but names and settings to bring an activation back by: "elu(0.5), tanh".
+/// \throws ValueError activation: expected one with a name (UTF-8, no comma, no bracket), and with finite settings if
+/// it
+///         holds data, in layer l
 template <class Net>
 void check_described(std::string_view function, const Net& net) {
   Index l = 0;
   for_each_layer(net, [&](const auto& layer) {
     ++l;
-    if (!is_described(layer.activation())) {
-      raise_expected<ValueError>(function, "activation",
-                                 "one with a name, and with settings if it holds data," + numbered(" in layer ", l),
-                                 "'" + std::string(activation_name(layer.activation())) + "'");
+    const auto& g = layer.activation();
+    const std::string_view name = activation_name(g);
+    const std::vector<double> settings = setting_values(g);
+    const bool finite = std::all_of(settings.begin(), settings.end(), [](double s) { return std::isfinite(s); });
+    const bool plain = !name.empty() && is_utf8(name) && name.find_first_of(",()") == std::string_view::npos;
+    if (!is_described(g) || !plain || !finite) {
+      raise_expected<ValueError>(
+          function, "activation",
+          "one with a name (UTF-8, no comma, no bracket), and with finite settings if it holds data," +
+              numbered(" in layer ", l),
+          quoted_excerpt(activation_text(g)));
     }
   });
 }

@@ -383,8 +383,8 @@ namespace shallow::io {
 ///     io::save(net, "flower.safetensors", {.classes = {"red", "blue"}});
 ///
 /// \throws FileError (path): expected a file that can be written, given the system's reason
-/// \throws ValueError net: expected finite parameters; activation: expected one with a name, and with settings if it
-///         holds data, in layer l
+/// \throws ValueError net: expected finite parameters; activation: expected one with a name (UTF-8, no comma, no
+///         bracket), and with finite settings if it holds data, in layer l
 /// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
 /// \throws ValueError classes: expected names in UTF-8; loss: expected a name in UTF-8
 template <class Model>
