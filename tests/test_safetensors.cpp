@@ -3,6 +3,7 @@
 #include "shallow/random.hpp"
 
 #include "temporary_folder.hpp"
+#include "user_types.hpp"
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -39,41 +40,20 @@ struct Bent {
   friend bool operator==(const Bent&, const Bent&) = default;
 };
 
-/// One that holds a number and does not say so, and one without a name.
-struct Secretive {
+/// One that holds a number and does not say so, and one whose name is up to the test.
+struct Secretive : user::Softsign {
   static constexpr std::string_view name = "secretive";
   double scale = 1;
-  template <class T>
-  T operator()(const T& z) const {
-    return T(scale) * z;
-  }
-  template <class T>
-  T derivative(const T&) const {
-    return T(scale);
-  }
 };
-struct Named {
-  std::string name = "named";
+struct Named : user::Softsign {
+  std::string name;
   static constexpr std::tuple settings{};
-  template <class T>
-  T operator()(const T& z) const {
-    return z;
-  }
-  template <class T>
-  T derivative(const T&) const {
-    return T(1);
-  }
 };
-struct Nameless {
-  template <class T>
-  T operator()(const T& z) const {
-    return z;
-  }
-  template <class T>
-  T derivative(const T&) const {
-    return T(1);
-  }
-};
+Named named(const std::string& name) {
+  Named g;
+  g.name = name;
+  return g;
+}
 
 std::string safetensors(const std::string& header, std::string_view data) {
   std::string bytes;
@@ -275,20 +255,17 @@ TEST_CASE("safetensors: activations that a file could not bring back were saved"
       "save: activation: expected one with a name (UTF-8, no comma, no bracket), and with finite settings if it holds "
       "data, in layer ";
   CHECK(message(TwoLayerNet<double, Secretive>(2, 3, 1)) == expected + "1, given 'secretive'");
-  CHECK(message(TwoLayerNet<double, Tanh, Nameless>(2, 3, 1)) == expected + "2, given 'custom'");
-  CHECK(message(Layer<double, Nameless>(2, 3)) == expected + "1, given 'custom'");
+  CHECK(message(TwoLayerNet<double, Tanh, user::Softsign>(2, 3, 1)) == expected + "2, given 'custom'");
+  CHECK(message(Layer<double, user::Softsign>(2, 3)) == expected + "1, given 'custom'");
   CHECK(message(DynamicNetwork<float>(2, {{3, Tanh{}}, {3, Secretive{}}})) == expected + "2, given 'secretive'");
   for (const char* const name : {"", "a,b", "elu(", ")", "\xFF"}) {
     CAPTURE(std::string(name));
-    CHECK(message(Layer<double, Named>(2, 3, {.activation = {.name = name}})) ==
+    CHECK(message(Layer<double, Named>(2, 3, {.activation = named(name)})) ==
           expected + "1, given '" + std::string(name) + "'");
   }
   const Bent infinite{.steepness = std::numeric_limits<double>::infinity()};
   CHECK(message(Layer<double, Bent>(2, 3, {.activation = infinite})) == expected + "1, given 'bent(inf 0)'");
-  io::save(Layer<double, Named>(2, 3,
-                                {.activation = {.name = "gr\xC3\xB6\xC3\x9F"
-                                                        "er"}}),
-           folder / "utf8");
+  io::save(Layer<double, Named>(2, 3, {.activation = named("gr\xC3\xB6\xC3\x9Fte")}), folder / "utf8");
   CHECK_FALSE(std::filesystem::exists(path));
 }
 

@@ -332,15 +332,15 @@ struct Identity {
 
 namespace detail {
 
-/// The text that summaries and errors use for an activation.
+/// The text that summaries and errors use for an activation; `otherwise` if it has none.
 template <class G>
-std::string_view activation_name(const G& g) {
+std::string_view activation_name(const G& g, std::string_view otherwise = "custom") {
   if constexpr (requires { std::string_view(g.name); }) {
     return g.name;
   } else if constexpr (requires { std::string_view(g.name()); }) {
     return g.name();
   } else {
-    return "custom";
+    return otherwise;
   }
 }
 
@@ -369,9 +369,7 @@ bool is_described(const G& g) {
   if constexpr (requires { g.is_described(); }) {
     return g.is_described();
   } else {
-    constexpr bool has_name = requires { std::string_view(g.name); }
-    || requires { std::string_view(g.name()); };
-    return has_name && (std::is_empty_v<G> || has_settings<G>);
+    return !activation_name(g, "").empty() && (std::is_empty_v<G> || has_settings<G>);
   }
 }
 

@@ -168,9 +168,8 @@ void check_classes(std::string_view function, const Net& net, const std::vector<
 }
 
 /// A file has nothing but names and settings to bring an activation back by: "elu(0.5), tanh".
-/// \throws ValueError activation: expected one with a name (UTF-8, no comma, no bracket), and with finite settings if
-/// it
-///         holds data, in layer l
+/// \throws ValueError activation: expected one with a name (UTF-8, no comma, no bracket), and with finite settings
+///         if it holds data, in layer l
 template <class Net>
 void check_described(std::string_view function, const Net& net) {
   Index l = 0;
@@ -180,7 +179,7 @@ void check_described(std::string_view function, const Net& net) {
     const std::string_view name = activation_name(g);
     const std::vector<double> settings = setting_values(g);
     const bool finite = std::all_of(settings.begin(), settings.end(), [](double s) { return std::isfinite(s); });
-    const bool plain = !name.empty() && is_utf8(name) && name.find_first_of(",()") == std::string_view::npos;
+    const bool plain = is_utf8(name) && name.find_first_of(",()") == std::string_view::npos;
     if (!is_described(g) || !plain || !finite) {
       raise_expected<ValueError>(
           function, "activation",
