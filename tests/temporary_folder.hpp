@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,10 +18,12 @@
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    for (int number = 0;; ++number) {
-      path_ = std::filesystem::temp_directory_path() / ("shallow_test_" + std::to_string(number));
-      if (std::filesystem::create_directory(path_)) return;
-    }
+    // No name is used twice: tests run side by side, each a process, and one that another is just removing is an error.
+    std::random_device entropy;
+    do {
+      const std::string name = "shallow_test_" + std::to_string(entropy()) + "_" + std::to_string(entropy());
+      path_ = std::filesystem::temp_directory_path() / name;
+    } while (!std::filesystem::create_directory(path_));
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;

@@ -112,3 +112,15 @@ TEST_CASE("file: what a crash left is removed; files of the user's with numbers 
   }
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 9);
 }
+
+// create_directory first finds the name taken and then asks whether by a folder: gone in between, it is an error.
+TEST_CASE("file: a test could not make its folder while another removed its own of the same name") {
+  std::filesystem::path first;
+  {
+    const TemporaryFolder folder;
+    first = folder.path();
+    CHECK(std::filesystem::is_empty(first));
+  }
+  CHECK(!std::filesystem::exists(first));
+  CHECK(TemporaryFolder().path() != first);
+}
