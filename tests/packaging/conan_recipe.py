@@ -53,7 +53,9 @@ class ConanFile:
 
 
 def copy(_, pattern, source, target):
-    for path in pathlib.Path(source).rglob("*"):
+    # What stands before the first "*" is enough: elsewhere, below build/, other tests remove what is being looked at.
+    start = pathlib.Path(source, pattern.partition("*")[0])
+    for path in [start] if start.is_file() else start.rglob("*"):
         if path.is_file() and fnmatch.fnmatch(path.relative_to(source).as_posix(), pattern):
             to = pathlib.Path(target) / path.relative_to(source)
             to.parent.mkdir(parents=True, exist_ok=True)
