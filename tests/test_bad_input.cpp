@@ -87,9 +87,10 @@ void every_entrance_refuses(M& net, const Matrix<typename M::Scalar>& X, const Y
   CHECK(state.steps == 0);
 }
 
-/// What every model with 2 inputs, 3 outputs and a loss of labels in [0, 1] refuses; Y fits X (2 x 4).
+/// What every model with 2 inputs, 3 outputs and a loss of labels in [0, 1] refuses; Y fits X (2 x 4). `or_labels`:
+/// what else the loss takes.
 template <class M>
-void refuses_bad_samples(M net) {
+void refuses_bad_samples(M net, const std::string& or_labels = "") {
   using T = typename M::Scalar;
   const std::string summary = net.summary();
   CAPTURE(summary);
@@ -104,7 +105,7 @@ void refuses_bad_samples(M net) {
   every_entrance_refuses<ShapeError>(net, Matrix<T>(0, 0), Matrix<T>(3, 0), two_rows + "0 x 0");
   every_entrance_refuses<ShapeError>(net, Matrix<T>(2, 0), Matrix<T>(3, 0),
                                      "X: expected at least one sample (column), given 2 x 0");
-  const std::string targets = "Y: expected 3 x 4 (n_y x m), given ";
+  const std::string targets = "Y: expected 3 x 4 (n_y x m)" + or_labels + ", given ";
   every_entrance_refuses<ShapeError>(net, X, Matrix<T>(Y.leftCols(3)), targets + "3 x 3");
   every_entrance_refuses<ShapeError>(net, X, Matrix<T>(Y.topRows(1)), targets + "1 x 4");
   every_entrance_refuses<ShapeError>(net, X, Matrix<T>(Y.transpose()), targets + "4 x 3");
@@ -199,12 +200,13 @@ DynamicNetwork<T> dynamic(const shallow::AnyActivation<T>& output) {
 
 TEST_CASE("Layer refuses bad samples") { refuses_bad_samples(Layer<double, Sigmoid>(2, 3)); }
 TEST_CASE("Network refuses bad samples") {
-  refuses_bad_samples(Network<Layer<double, ReLU>, Layer<double, Tanh>, Layer<double, Softmax>>({2, 8, 8, 3}));
+  refuses_bad_samples(Network<Layer<double, ReLU>, Layer<double, Tanh>, Layer<double, Softmax>>({2, 8, 8, 3}),
+                      " or 4 integer labels");
 }
 TEST_CASE("TwoLayerNet refuses bad samples") { refuses_bad_samples(TwoLayerNet<float, Tanh, Sigmoid, 2, 4, 3>()); }
 TEST_CASE_TEMPLATE("DynamicNetwork refuses bad samples", T, float, double) {
   refuses_bad_samples(dynamic<T>(Sigmoid{}));
-  refuses_bad_samples(dynamic<T>(Softmax{}));
+  refuses_bad_samples(dynamic<T>(Softmax{}), " or 4 integer labels");
 }
 
 TEST_CASE("Classes are refused that are none: labels, columns that do not sum to one") {
@@ -213,7 +215,7 @@ TEST_CASE("Classes are refused that are none: labels, columns that do not sum to
   const std::string range = "Y: expected class labels in 0 .. 2, given ";
   every_entrance_refuses<ValueError>(net, X, labels({0, -1, 2, 1}), range + "-1 in column 1");
   every_entrance_refuses<ValueError>(net, X, labels({0, 1, 2, 3}), range + "3 in column 3");
-  every_entrance_refuses<ShapeError>(net, X, labels({0, 1, 2}), "Y: expected 1 x 4 (n_y x m), given 1 x 3");
+  every_entrance_refuses<ShapeError>(net, X, labels({0, 1, 2}), "Y: expected 4 integer labels, given 1 x 3");
   Matrix<double> Y = Matrix<double>::Zero(3, 4);
   Y.row(0).setOnes();
   every_entrance_refuses<ValueError>(net, X, with<double>(Y, 2, 1, 1),
@@ -223,6 +225,7 @@ TEST_CASE("Classes are refused that are none: labels, columns that do not sum to
   auto binary = dynamic<double>(Sigmoid{});
   every_entrance_refuses<ShapeError>(binary, X, labels({0, 1, 1, 0}),
                                      "Y: expected 3 x 4 (n_y x m), given 1 x 4 class labels");
+  every_entrance_refuses<ShapeError>(binary, X, labels({0, 1, 1}), "Y: expected 3 x 4 (n_y x m), given 1 x 3");
 }
 
 TEST_CASE("Regression refuses targets that are not finite") {

@@ -256,6 +256,7 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
 /// were before if there was none.
 ///
 /// \throws ShapeError X: expected n_x rows, one column a sample; X: expected at least one sample; Y: expected n_y x m
+///         (or m integer labels, with CategoricalCrossEntropy)
 /// \throws ValueError X: expected finite numbers; Y: what the loss does not take (cross-entropies: labels in [0, 1],
 ///         class labels in 0 .. n_y - 1); epochs, batch_size: expected >= 0; and what the optimiser refuses of its
 ///         settings
@@ -323,7 +324,7 @@ struct StepWorkspace {
 
 /// One step of the optimiser on these samples; returns J before it. For online learning and loops of your own. If J is
 /// not finite, no step is taken.
-/// \throws as `fit`
+/// \throws as `loss_and_gradient` for X and Y, as `fit` for the optimiser's settings
 template <Trainable M, class X, class Y, Optimizer<typename M::Scalar> O, class L>
 typename M::Scalar step(M& model, const X& x, const Y& y, const O& optimizer,
                         typename O::template State<typename M::Scalar>& state, const L& loss,

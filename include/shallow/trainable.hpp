@@ -203,6 +203,14 @@ void check_input(const char* function, const X& x, Index n_x) {
   }
 }
 
+/// What Y may be: n_y x m targets; class labels, too, or alone where whole numbers were given.
+EIGEN_DONT_INLINE inline std::string targets_text(Index n_y, Index m, bool labels, bool integers) {
+  const std::string as_labels = numbered("", m) + " integer labels";
+  if (labels && integers) return as_labels;
+  const std::string shape = shape_text(n_y, m) + " (n_y x m)";
+  return labels ? shape + " or " + as_labels : shape;
+}
+
 /// What every entrance asks of samples to learn from: shapes that agree, at least one sample, finite X, targets that
 /// the loss takes.
 template <class L, class X, class Y>
@@ -212,7 +220,9 @@ void check_samples(const char* function, const L& loss, const X& x, const Y& y, 
   if (x.cols() == 0) raise_expected<ShapeError>(function, "X", "at least one sample (column)", shape_text(n_x, 0));
   const Index rows = holds_integers<Y> ? 1 : n_y;
   if (y.rows() != rows || y.cols() != x.cols()) {
-    raise_expected<ShapeError>(function, target, shape_text(rows, x.cols()) + " (n_y x m)",
+    bool labels = LabelLoss<L>;
+    if constexpr (requires { loss.means_labels(); }) labels = loss.means_labels();
+    raise_expected<ShapeError>(function, target, targets_text(n_y, x.cols(), labels, holds_integers<Y>),
                                shape_text(y.rows(), y.cols()));
   }
   check_finite(function, "X", x);
