@@ -205,10 +205,9 @@ void check_input(const char* function, const X& x, Index n_x) {
 
 /// What Y may be: n_y x m targets; class labels, too, or alone where whole numbers were given.
 EIGEN_DONT_INLINE inline std::string targets_text(Index n_y, Index m, bool labels, bool integers) {
-  const std::string as_labels = numbered("", m) + " integer labels";
-  if (labels && integers) return as_labels;
-  const std::string shape = shape_text(n_y, m) + " (n_y x m)";
-  return labels ? shape + " or " + as_labels : shape;
+  std::string text = labels && integers ? "" : shape_text(n_y, m) + " (n_y x m)";
+  if (labels) text += numbered(integers ? "" : " or ", m) + " integer labels";
+  return text;
 }
 
 /// What every entrance asks of samples to learn from: shapes that agree, at least one sample, finite X, targets that
