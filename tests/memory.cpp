@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -164,11 +165,14 @@ void model_files(const TemporaryFolder& folder) {
   refused("safetensors: offsets near 2^64",
           R"({"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,18446744073709551615]}})",
           "data_offsets within the 8 bytes", 8);
-  for (const std::uint64_t length : {std::uint64_t(1) << 20U, std::uint64_t(1) << 63U, ~std::uint64_t(0)}) {
+  const char* const too_long = "expected a safetensors file, its header of at most 1048576 bytes";
+  for (const auto& [length, refusal] :
+       {std::pair{std::uint64_t(1) << 20U, "expected a header of 1048576 bytes"},
+        std::pair{std::uint64_t(1) << 63U, too_long}, std::pair{~std::uint64_t(0), too_long}}) {
     std::string bytes;
     shallow::detail::append_little_endian(bytes, length, 8);
     folder.file("a.safetensors", bytes.append(1000, ' '));
-    check("safetensors: a header longer than the file", bytes.size(), bytes.size(), "header of",
+    check("safetensors: a header longer than the file", bytes.size(), bytes.size(), refusal,
           [&] { io::load<DynamicNetwork<double>>(path); });
   }
 
