@@ -49,11 +49,6 @@ struct Named : user::Softsign {
   std::string name;
   static constexpr std::tuple settings{};
 };
-Named named(const std::string& name) {
-  Named g;
-  g.name = name;
-  return g;
-}
 
 std::string safetensors(const std::string& header, std::string_view data) {
   std::string bytes;
@@ -260,12 +255,12 @@ TEST_CASE("safetensors: activations that a file could not bring back were saved"
   CHECK(message(DynamicNetwork<float>(2, {{3, Tanh{}}, {3, Secretive{}}})) == expected + "2, given 'secretive'");
   for (const char* const name : {"", "a,b", "elu(", ")", "\xFF"}) {
     CAPTURE(std::string(name));
-    CHECK(message(Layer<double, Named>(2, 3, {.activation = named(name)})) ==
+    CHECK(message(Layer<double, Named>(2, 3, {.activation = {{}, name}})) ==
           expected + "1, given '" + std::string(name) + "'");
   }
   const Bent infinite{.steepness = std::numeric_limits<double>::infinity()};
   CHECK(message(Layer<double, Bent>(2, 3, {.activation = infinite})) == expected + "1, given 'bent(inf 0)'");
-  io::save(Layer<double, Named>(2, 3, {.activation = named("gr\xC3\xB6\xC3\x9Fte")}), folder / "utf8");
+  io::save(Layer<double, Named>(2, 3, {.activation = {{}, "gr\xC3\xB6\xC3\x9Fte"}}), folder / "utf8");
   CHECK_FALSE(std::filesystem::exists(path));
 }
 

@@ -36,8 +36,6 @@ class OutputLoss {
   /// Which one it is.
   Kind kind() const { return kind_; }
 
-  /// \private Whether class labels are among what check_targets takes.
-  bool means_labels() const { return kind_ == Kind::categorical_cross_entropy; }
   /// \private
   template <class G>
   bool uses_logits(const char* function, const G& output) const {

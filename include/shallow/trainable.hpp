@@ -203,6 +203,16 @@ void check_input(const char* function, const X& x, Index n_x) {
   }
 }
 
+/// Whether class labels are among the targets of this loss, or of the one that it stands for.
+template <class L>
+bool knows_labels(const L& loss) {
+  if constexpr (requires { loss.visit([](const auto&) { return true; }); }) {
+    return loss.visit([](const auto& chosen) { return knows_labels(chosen); });
+  } else {
+    return LabelLoss<L>;
+  }
+}
+
 /// What Y may be: n_y x m targets; class labels, too, or alone where whole numbers were given.
 EIGEN_DONT_INLINE inline std::string targets_text(Index n_y, Index m, bool labels, bool integers) {
   std::string text = labels && integers ? "" : shape_text(n_y, m) + " (n_y x m)";
@@ -219,9 +229,7 @@ void check_samples(const char* function, const L& loss, const X& x, const Y& y, 
   if (x.cols() == 0) raise_expected<ShapeError>(function, "X", "at least one sample (column)", shape_text(n_x, 0));
   const Index rows = holds_integers<Y> ? 1 : n_y;
   if (y.rows() != rows || y.cols() != x.cols()) {
-    bool labels = LabelLoss<L>;
-    if constexpr (requires { loss.means_labels(); }) labels = loss.means_labels();
-    raise_expected<ShapeError>(function, target, targets_text(n_y, x.cols(), labels, holds_integers<Y>),
+    raise_expected<ShapeError>(function, target, targets_text(n_y, x.cols(), knows_labels(loss), holds_integers<Y>),
                                shape_text(y.rows(), y.cols()));
   }
   check_finite(function, "X", x);

@@ -178,7 +178,7 @@ void check_described(std::string_view function, const Net& net) {
     const auto& g = layer.activation();
     const std::string_view name = activation_name(g);
     const std::vector<double> settings = setting_values(g);
-    const bool finite = std::all_of(settings.begin(), settings.end(), [](double s) { return std::isfinite(s); });
+    const bool finite = all_finite(static_cast<Index>(settings.size()), settings.data());
     const bool plain = is_utf8(name) && name.find_first_of(",()") == std::string_view::npos;
     if (!is_described(g) || !plain || !finite) {
       raise_expected<ValueError>(
