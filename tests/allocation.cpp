@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 
 namespace {
 using counted::allocations;
@@ -159,6 +160,24 @@ void check(const char* type) {
   check_predict("predict into given storage, 784-128-10", wide, wide_X);
   check_predict("predict into given storage, 20-64-48-1", deep, X);
   check_predict("predict into given storage, run-time network", dynamic, X);
+  check_predict("predict into given storage, behind a scaler", Scaled(StandardScaler(X), dynamic), X);
+
+  const Eigen::Matrix<T, 2, 1> sample = narrow_X.col(0);
+  counting = true;
+  T sum(0);
+  for (Index j = 0; j < 10; ++j) sum += fixed.predict(sample)(0);
+  if (planted) seen = Matrix<T>(fixed.predict(sample)).data();
+  verdict(sum > T(0) ? "predict of a sample, all sizes in the types" : "predict of a sample: not positive");
+
+  Vector<T> gradient(deep.parameter_count());
+  Matrix<T> dX(X.rows(), X.cols());
+  const Matrix<T> dA = Matrix<T>::Ones(deep.n_y(), X.cols());
+  typename std::remove_cvref_t<decltype(deep)>::Workspace pass;
+  deep.backward(X, dA, gradient, pass, &dX);
+  counting = true;
+  deep.backward(X, dA, gradient, pass, &dX);
+  if (planted) seen = Matrix<T>(dA).data();
+  verdict("backward into given storage");
 
   auto online = small;
   StepWorkspace<TwoLayerNet<T, Tanh, Sigmoid>> workspace;

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: MIT
 
+#include "shallow/dynamic_network.hpp"
 #include "shallow/fit.hpp"
 #include "shallow/gradient_check.hpp"
 #include "shallow/network.hpp"
+#include "shallow/two_layer_net.hpp"
 
 #include "dual.hpp"
 #include "user_types.hpp"
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <limits>
 #include <sstream>
+#include <string>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 using shallow::Dynamic;
@@ -322,4 +329,220 @@ TEST_CASE("network: printing gives a summary") {
         "784 -> 128 relu -> 10 custom (float), 101770 parameters\n"
         "  layer 1: W 128 x 784, b 128 x 1, relu, 100480 parameters\n"
         "  layer 2: W 10 x 128, b 10 x 1, custom, 1290 parameters");
+}
+
+namespace {
+
+template <class Net>
+concept gives_layer_views = requires {
+  std::declval<Net>().template layer<0>();
+};
+
+template <class Net>
+concept gives_numbered_layer_views = requires {
+  std::declval<Net>().layer(0);
+};
+
+using Narrow = Network<Layer<double, Tanh>, Layer<double, Sigmoid>>;
+using NarrowFixed = Network<Layer<double, Tanh, 2, 4>, Layer<double, Sigmoid, 4, 1>>;
+
+/// Every use of a model that was moved from is refused in these words.
+template <class Net>
+void check_moved_from(Net net) {
+  using T = typename Net::Scalar;
+  const Net original = net;
+  const Matrix<T> X = Matrix<T>::Constant(original.n_x(), 3, T(0.5));
+  const Matrix<T> Y = Matrix<T>::Constant(original.n_y(), 3, T(1) / T(double(original.n_y())));
+  const Net taken = std::move(net);
+  CHECK(taken == original);
+
+  // NOLINTBEGIN(bugprone-use-after-move): this is the question
+  const auto refuses = [](const std::string& function, auto&& use) {
+    CHECK_THROWS_WITH_AS(use(), (function + ": model: expected parameters, given none: it was moved from").c_str(),
+                         ShapeError);
+  };
+  typename Net::Workspace workspace;
+  Vector<T> gradient(original.parameter_count());
+  Matrix<T> A(original.n_y(), 3);
+  refuses("predict", [&] { (void)net.predict(X); });
+  refuses("predict", [&] { net.predict(X, A, workspace); });
+  refuses("backward", [&] { (void)net.backward(X, Y); });
+  refuses("loss", [&] { (void)loss(net, X, Y, MeanSquaredError{}); });
+  refuses("loss_and_gradient", [&] { (void)gradients(net, X, Y, MeanSquaredError{}); });
+  refuses("fit", [&] { fit(net, X, Y, Adam{}, {}, MeanSquaredError{}); });
+  refuses("check_gradients", [&] { (void)check_gradients(net, X, Y, MeanSquaredError{}); });
+  CHECK_THROWS_AS((void)net.template layer<0>(), ShapeError);
+  CHECK(net.parameter_count() == 0);
+  CHECK(net.parameters().size() == 0);
+  CHECK(net.copy_parameters().size() == 0);
+  CHECK(net.parameter_blocks().empty());
+  CHECK(net.summary() == (std::is_same_v<T, float> ? "empty (float), 0 parameters" : "empty (double), 0 parameters"));
+  CHECK_FALSE(net == original);
+  const Net copy = net;
+  CHECK(copy.parameter_count() == 0);
+  net = taken;
+  CHECK(net == original);
+  CHECK(net.predict(X) == original.predict(X));
+  // NOLINTEND(bugprone-use-after-move)
+}
+
+}  // namespace
+
+TEST_CASE("network: a model that was moved from is refused, where it crashed") {
+  check_moved_from(Narrow({2, 4, 1}, {.seed = 1}));
+  check_moved_from(Deep<float>({20, 48, 64, 16}, {.seed = 1}));
+  check_moved_from(NarrowFixed({.seed = 1}));
+  check_moved_from(Layer<double, Tanh>(2, 3, {.seed = 1}));
+  check_moved_from(TwoLayerNet<double>(2, 4, 1));
+  check_moved_from(DynamicNetwork<float>({2, 4, 1}, {Tanh{}, Sigmoid{}}));
+  check_moved_from(DynamicNetwork<double>({2, 4, 3}, {Tanh{}, Softmax{}}));
+  Layer<double, Tanh> first(2, 4);
+  const Layer<double, Tanh> taken = std::move(first);
+  // NOLINTNEXTLINE(bugprone-use-after-move)
+  CHECK_THROWS_WITH_AS((Network(first, Layer<double, Sigmoid>(4, 1))),
+                       "Network: model: expected parameters, given none: it was moved from", ShapeError);
+}
+
+TEST_CASE("network: a view of a layer of a network that is about to be gone does not compile") {
+  static_assert(gives_layer_views<Narrow&> && gives_layer_views<const Narrow&>);
+  static_assert(!gives_layer_views<Narrow> && !gives_layer_views<const Narrow>);
+  static_assert(gives_layer_views<DynamicNetwork<double>&> && !gives_layer_views<DynamicNetwork<double>>);
+  static_assert(gives_layer_views<TwoLayerNet<double>&> && !gives_layer_views<TwoLayerNet<double>>);
+  static_assert(gives_layer_views<Layer<double, Tanh>&> && !gives_layer_views<Layer<double, Tanh>>);
+  static_assert(gives_numbered_layer_views<DynamicNetwork<double>&>);
+  static_assert(!gives_numbered_layer_views<DynamicNetwork<double>>);
+}
+
+TEST_CASE("network: what a model that is about to be gone gives are copies") {
+  const auto make = [] { return Narrow({2, 4, 1}, {.seed = 1}); };
+  const Narrow net = make();
+  const auto parameters = make().parameters();
+  static_assert(std::is_same_v<decltype(parameters), const Vector<double>>);
+  CHECK(parameters == net.parameters());
+  const auto layer = [] { return Layer<double, Tanh>(2, 3, {.seed = 1}); };
+  const auto W = layer().weights();
+  const auto b = layer().bias();
+  static_assert(std::is_same_v<decltype(W), const Matrix<double>> && std::is_same_v<decltype(b), const Vector<double>>);
+  CHECK(W == Layer<double, Tanh>(2, 3, {.seed = 1}).weights());
+  CHECK(b.isZero(0));
+  static_assert(std::is_same_v<decltype(layer().activation()), Tanh>);
+  static_assert(std::is_same_v<decltype(make().output_activation()), Sigmoid>);
+}
+
+TEST_CASE("network: a copy of the parameters keeps the best, where a view follows the last") {
+  Narrow net({2, 4, 1}, {.seed = 1});
+  const Matrix<double> X = RandomState(1).randn(2, 20);
+  const auto view = net.parameters();
+  const auto best = net.copy_parameters();
+  static_assert(std::is_same_v<decltype(best), const Vector<double>>);
+  fit(net, X, binary_targets(X), Adam{}, {.epochs = 3});
+  CHECK(view == net.parameters());
+  CHECK_FALSE(best == net.parameters());
+  net.parameters() = best;
+  CHECK(net == Narrow({2, 4, 1}, {.seed = 1}));
+}
+
+TEST_CASE("network: widths are written the same way for every kind of network, in any integers") {
+  const std::size_t n_h = 4;
+  const short n_x = 2;
+  const Narrow net({2, 4, 1}, {.seed = 1});
+  CHECK(Narrow({n_x, n_h, 1}, {.seed = 1}) == net);
+  CHECK(Narrow(std::array<Index, 3>{2, 4, 1}, {.seed = 1}) == net);
+  CHECK(NarrowFixed({n_x, n_h, 1U}, {.seed = 1}).parameters() == net.parameters());
+  CHECK(Narrow({2, n_h, 1}) == Narrow({2, 4, 1}, {.seed = 0}));
+  CHECK(Narrow(n_x, n_h, 1) == Narrow({2, 4, 1}, {.seed = 0}));
+  using Two = TwoLayerNet<double>;
+  CHECK(Two({n_x, n_h, 1}, {.seed = 1}) == Two(2, 4, 1, {.seed = 1}));
+  CHECK(Two({n_x, n_h, 1}) == Two(n_x, n_h, 1));
+  using One = Layer<double, Tanh>;
+  CHECK(One({n_x, n_h}, {.seed = 1}) == One(2, 4, {.seed = 1}));
+  CHECK(One({n_x, n_h}) == One(n_x, n_h));
+  using Chosen = DynamicNetwork<double>;
+  const Chosen expected(2, {{4, Tanh{}}, {1, Sigmoid{}}}, {.seed = 1});
+  CHECK(Chosen({n_x, n_h, 1}, {Tanh{}, Sigmoid{}}, {.seed = 1}) == expected);
+  CHECK(Chosen(n_x, {{n_h, Tanh{}}, {1, Sigmoid{}}}, {.seed = 1}) == expected);
+  const std::vector<AnyActivation<double>> activations{Tanh{}, Sigmoid{}};
+  CHECK(Chosen(std::vector<int>{2, 4, 1}, activations, {.seed = 1}) == expected);
+  CHECK(Chosen(std::array<std::size_t, 3>{2, 4, 1}, activations, {.seed = 1}) == expected);
+  CHECK_THROWS_WITH_AS(Chosen(std::vector<int>{2, 4}, activations),
+                       "DynamicNetwork: widths: expected 3, one more than activations, given 2", ValueError);
+  CHECK_THROWS_WITH_AS(Chosen(std::vector<int>{}, std::vector<AnyActivation<double>>{}),
+                       "DynamicNetwork: widths: expected 1, one more than activations, given 0", ValueError);
+  CHECK_THROWS_WITH_AS(Chosen(std::vector<int>{2}, std::vector<AnyActivation<double>>{}),
+                       "DynamicNetwork: layers: expected at least one, given none", ValueError);
+  // No network of one layer could be made so: the braces were taken for a layer, too.
+  const Network<Layer<double, Sigmoid>> single({2, 1});
+  CHECK(single.parameter_count() == 3);
+  // What no Index holds is no width.
+  CHECK_THROWS_AS(One(std::numeric_limits<std::size_t>::max(), 4), ValueError);
+  CHECK_THROWS_WITH_AS(One(-1, 4), "Layer: n_in: expected >= 1, given -1", ValueError);
+}
+
+TEST_CASE("network: layers are reached the same way in every kind of network") {
+  const auto first_weight = [](const auto& net) { return net.template layer<0>().weights()(0, 0); };
+  const Narrow net({2, 4, 1}, {.seed = 1});
+  const double expected = net.parameters()(0);
+  CHECK(first_weight(net) == expected);
+  CHECK(first_weight(NarrowFixed({.seed = 1})) == expected);
+  CHECK(first_weight(DynamicNetwork<double>({2, 4, 1}, {Tanh{}, Sigmoid{}}, {.seed = 1})) == expected);
+  CHECK(first_weight(Layer<double, Tanh>({2, 4}, {.seed = 1})) == expected);
+  DynamicNetwork<double> dynamic({2, 4, 1}, {Tanh{}, Sigmoid{}});
+  dynamic.layer<1>().bias()(0) = 5;
+  CHECK(dynamic.layer(1).bias()(0) == 5);
+  CHECK_THROWS_AS((void)dynamic.layer<2>(), ValueError);
+  Layer<double, Tanh> layer({2, 4});
+  layer.layer<0>().weights()(3, 1) = 5;
+  CHECK(layer.weights()(3, 1) == 5);
+}
+
+TEST_CASE("network: a sample goes through fixed sizes without a throw, and comes out as from a batch") {
+  const auto check = []<int n_x, int n_y>(const auto& net, bool cannot_throw, std::integer_sequence<int, n_x, n_y>) {
+    using T = typename std::remove_cvref_t<decltype(net)>::Scalar;
+    const Matrix<T> X = RandomState(1).randn<T>(n_x, 3);
+    const Matrix<T> A = net.predict(X);
+    for (Index j = 0; j < X.cols(); ++j) {
+      const Eigen::Matrix<T, n_x, 1> x = X.col(j);
+      static_assert(decltype(net.predict(x))::RowsAtCompileTime == n_y);
+      CHECK(net.predict(x) == A.col(j));
+      CHECK(net.predict(2 * x - x).isApprox(A.col(j), T(1e-5)));
+      CHECK(noexcept(net.predict(x)) == cannot_throw);
+    }
+    CHECK_FALSE(noexcept(net.predict(X)));
+  };
+  check(NarrowFixed({.seed = 1}), true, std::integer_sequence<int, 2, 1>{});
+  check(Network<Layer<float, LeakyReLU, 3, 40>, Layer<float, Softmax, 40, 17>>({.seed = 1}), true,
+        std::integer_sequence<int, 3, 17>{});
+  check(Network<Layer<float, user::Softsign, 3, 4>, Layer<float, Softmax, 4, 3>>({.seed = 1}), false,
+        std::integer_sequence<int, 3, 3>{});
+  check(Network<Layer<float, ReLU, 5000, 3>, Layer<float, Identity, 3, 5000>>({.seed = 1}), false,
+        std::integer_sequence<int, 5000, 5000>{});
+  check(Layer<double, Tanh, 2, 3>({.seed = 1}), true, std::integer_sequence<int, 2, 3>{});
+  check(TwoLayerNet<double, Tanh, Sigmoid, 2, 4, 1>({.seed = 1}), true, std::integer_sequence<int, 2, 1>{});
+}
+
+TEST_CASE("network: backward into given storage adds nothing to what was there") {
+  for (const Index width : {4, 64}) {
+    const Narrow net({2, width, 1}, {.seed = 1});
+    const Matrix<double> X = RandomState(1).randn(2, 70);
+    const Matrix<double> dA = RandomState(2).randn(1, 70);
+    const auto expected = net.backward(X, dA);
+    Narrow::Workspace workspace;
+    Vector<double> gradient = Vector<double>::Constant(net.parameter_count(), 7);
+    net.backward(X, dA, gradient, workspace);
+    CHECK(gradient == expected.parameters);
+    Matrix<double> dX = Matrix<double>::Constant(2, 70, 7);
+    gradient.setConstant(7);
+    net.backward(X, dA, gradient, workspace, &dX);
+    CHECK(gradient == expected.parameters);
+    CHECK(dX == expected.X);
+    Vector<double> shorter(gradient.size() - 1);
+    const std::string count = std::to_string(net.parameter_count());
+    CHECK_THROWS_WITH_AS(
+        net.backward(X, dA, shorter, workspace),
+        ("backward: gradient: expected " + count + " x 1, given " + std::to_string(shorter.size()) + " x 1").c_str(),
+        ShapeError);
+    Matrix<double> narrow(2, 69);
+    CHECK_THROWS_WITH_AS(net.backward(X, dA, gradient, workspace, &narrow),
+                         "backward: dX: expected 2 x 70 (n_x x m), given 2 x 69", ShapeError);
+  }
 }

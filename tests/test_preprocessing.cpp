@@ -8,6 +8,9 @@
 
 #include <cmath>
 #include <limits>
+#include <sstream>
+#include <type_traits>
+#include <utility>
 
 using shallow::Index;
 using shallow::Matrix;
@@ -109,4 +112,51 @@ TEST_CASE("scaled: a network behind its scaler takes raw features") {
   CHECK(model.n_y() == 1);
   CHECK_THROWS_WITH_AS(Scaled(StandardScaler(Matrix<double>::Ones(3, 3).eval()), net),
                        "Scaled: scaler: expected 2 features, n_x of the network, given 3", ShapeError);
+}
+
+TEST_CASE_TEMPLATE("scaled: whatever a network offers for use, it offers", T, float, double) {
+  const Matrix<T> X = shallow::RandomState(1).randn<T>(2, 100).array() * T(30) + T(5);
+  const auto check = [&](const auto& net) {
+    const StandardScaler scaler(X);
+    const Scaled model(scaler, net);
+    const Matrix<T> expected = net.predict(scaler.transform(X));
+    typename std::remove_cvref_t<decltype(model)>::Workspace workspace;
+    Matrix<T> A(1, 100);
+    model.predict(X, A, workspace);
+    CHECK(A == expected);
+    model.predict(X.leftCols(7), A.leftCols(7), workspace);  // and fewer afterwards
+    CHECK(A == expected);
+    const Eigen::Matrix<T, 2, 1> sample = X.col(3);
+    CHECK(model.predict(sample) == expected.col(3));
+    CHECK(model.depth() == net.depth());
+    CHECK(model.parameter_count() == net.parameter_count());
+    CHECK(model.summary() == "scaled features, " + net.summary());
+    std::ostringstream out;
+    out << model;
+    CHECK(out.str() == model.summary());
+    Matrix<T> wrong(1, 99);
+    CHECK_THROWS_WITH_AS(model.predict(X, wrong, workspace), "predict: A: expected 1 x 100 (n_y x m), given 1 x 99",
+                         ShapeError);
+    CHECK_THROWS_WITH_AS(model.predict(Matrix<T>(3, 1), wrong, workspace),
+                         "StandardScaler: X: expected 2 rows (n_x), one column a sample, given 3 x 1", ShapeError);
+  };
+  check(shallow::TwoLayerNet<T>(2, 8, 1, {.seed = 1}));
+  check(shallow::TwoLayerNet<T, shallow::Tanh, shallow::Sigmoid, 2, 4, 1>({.seed = 1}));
+}
+
+TEST_CASE("scaled: what was moved from is refused, and what is about to be gone gives copies") {
+  const Matrix<double> X = shallow::RandomState(1).randn(2, 10);
+  const auto make = [&] { return Scaled(StandardScaler(X), shallow::TwoLayerNet<double>(2, 8, 1, {.seed = 1})); };
+  auto model = make();
+  const auto taken = std::move(model);
+  CHECK(taken == make());
+  // NOLINTNEXTLINE(bugprone-use-after-move)
+  CHECK_THROWS_WITH_AS((void)model.predict(X),
+                       "StandardScaler: scaler: expected features, given none: it was moved from", ShapeError);
+  static_assert(std::is_same_v<decltype(make().net()), shallow::TwoLayerNet<double>>);
+  static_assert(std::is_same_v<decltype(make().scaler()), StandardScaler<double>>);
+  static_assert(std::is_same_v<decltype(StandardScaler(X).means()), Vector<double>>);
+  static_assert(std::is_same_v<decltype(StandardScaler(X).scales()), Vector<double>>);
+  CHECK(make().net() == taken.net());
+  CHECK(StandardScaler(X).means() == taken.scaler().means());
 }

@@ -82,7 +82,8 @@ concept ElementwiseActivation = std::copyable<G> && requires(const G g, const T 
 /// D = dJ/dA into dJ/dZ in place. Z, A and D are Eigen arrays (n x m) of either storage order; A may be Z.
 template <class G, class T = double>
 concept ColumnActivation = std::copyable<G> &&
-    requires(const G g, const Eigen::Array<T, Dynamic, Dynamic> in, Eigen::Array<T, Dynamic, Dynamic> out) {
+    requires(const G g, const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> in,
+             Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> out) {
   g.forward(in, out);
   g.backward(in, out);
 };

@@ -45,7 +45,8 @@ class BatchPass {
                       : model.batch_loss(batch, loss_, workspace_);
     } else {
       using X = Eigen::Map<const Matrix<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
-      using Y = Eigen::Map<const Eigen::Matrix<Target, Dynamic, Dynamic>, Eigen::Unaligned, Eigen::OuterStride<>>;
+      using Y = Eigen::Map<const Eigen::Matrix<Target, Dynamic, Dynamic, Eigen::ColMajor>, Eigen::Unaligned,
+                           Eigen::OuterStride<>>;
       const T* x = all_.x + first * all_.x_stride;
       const Target* y = all_.y + first * all_.y_stride;
       Index x_stride = all_.x_stride;
@@ -80,7 +81,7 @@ class BatchPass {
   typename M::Workspace workspace_{};
   bool loaded_ = false;  ///< whether the workspace holds all samples as one batch
   Matrix<T> x_;
-  Eigen::Matrix<Target, Dynamic, Dynamic> y_;
+  Eigen::Matrix<Target, Dynamic, Dynamic, Eigen::ColMajor> y_;
 };
 
 }  // namespace shallow::detail

@@ -14,13 +14,25 @@
 #include "shallow/stack.hpp"
 #include "shallow/types.hpp"
 
+#include <concepts>
+#include <cstddef>
+#include <iterator>
 #include <memory>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace shallow {
+
+namespace detail {
+
+/// A range of what can be turned into an Element.
+template <class R, class Element>
+concept RangeOf = std::ranges::forward_range<R> && std::convertible_to<std::ranges::range_value_t<R>, Element>;
+
+}  // namespace detail
 
 /// The loss that follows from the output layer of a DynamicNetwork: BinaryCrossEntropy, CategoricalCrossEntropy or
 /// MeanSquaredError, chosen at run time.
@@ -99,6 +111,11 @@ class AnyActivation {
   template <class G>
     requires(!std::same_as<G, AnyActivation> && Activation<G, T>)
   AnyActivation(const G& g) : held_((detail::check_activation(g), std::make_shared<const Held<G>>(g))) {}
+
+  /// The same activation. Moving copies, too: what was moved from is as before.
+  AnyActivation(const AnyActivation&) noexcept = default;
+  /// The same activation.
+  AnyActivation& operator=(const AnyActivation&) noexcept = default;
 
   /// True if it holds a G.
   template <class G>
@@ -200,7 +217,7 @@ class AnyActivation {
 /// One layer of a DynamicNetwork: its width and activation.
 template <shallow::Scalar T>
 struct LayerSpec {
-  Index n_out;                  ///< units, >= 1
+  Width n_out;                  ///< units, >= 1
   AnyActivation<T> activation;  ///< of all its units
 };
 
@@ -220,12 +237,12 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
 
   /// n_x features, then the layers, with freshly drawn weights.
   /// \throws ValueError n_x, n_out: expected >= 1; layers: expected at least one
-  DynamicNetwork(Index n_x, const std::vector<LayerSpec<T>>& layers, const NetworkOptions& options = {}) {
+  DynamicNetwork(Width n_x, const std::vector<LayerSpec<T>>& layers, const NetworkOptions& options = {}) {
     if (layers.empty()) detail::raise_expected<ValueError>("DynamicNetwork", "layers", "at least one", "none");
-    auto n_in = detail::checked_size<Dynamic>("DynamicNetwork", "n_x", n_x);
+    auto n_in = detail::checked_size<Dynamic>("DynamicNetwork", "n_x", n_x.value());
     std::size_t count = 0;
     for (const LayerSpec<T>& layer : layers) {
-      const auto n_out = detail::checked_size<Dynamic>("DynamicNetwork", "n_out", layer.n_out);
+      const auto n_out = detail::checked_size<Dynamic>("DynamicNetwork", "n_out", layer.n_out.value());
       shapes_.push_back(Shape{n_in, n_out, layer.activation});
       count += detail::checked_parameter_count("DynamicNetwork", shapes_.back());
       n_in = n_out;
@@ -239,31 +256,75 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
     }
   }
 
+  /// The same, with the widths in braces as for every network, and an activation for each layer:
+  /// DynamicNetwork<double>({2, 4, 1}, {Tanh{}, Sigmoid{}}, {.seed = 1}).
+  /// \throws ValueError as above
+  template <std::size_t N, std::size_t Layers>
+  DynamicNetwork(const Width (&widths)[N], const AnyActivation<T> (&activations)[Layers],
+                 const NetworkOptions& options = {})
+      : DynamicNetwork(widths[0], specs(std::begin(widths), activations), options) {
+    (void)detail::WidthsFit<int(N), int(Layers)>::value;
+  }
+  /// The same with numbers of widths and activations that are known at run time only: two vectors, say.
+  /// \throws ValueError as above; widths: expected one more than activations
+  template <detail::RangeOf<Width> Widths, detail::RangeOf<AnyActivation<T>> Activations>
+  DynamicNetwork(const Widths& widths, const Activations& activations, const NetworkOptions& options = {})
+      : DynamicNetwork(checked_front(widths, activations), specs(std::ranges::begin(widths), activations), options) {}
+
   /// An independent copy.
   DynamicNetwork(const DynamicNetwork&) = default;
-  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
+  /// Takes the parameters over. What is left has none, prints as empty and can be assigned to; all else is refused
+  /// with a ShapeError.
   DynamicNetwork(DynamicNetwork&&) noexcept = default;
   /// All or nothing: if memory runs out, the model is as before.
   DynamicNetwork& operator=(const DynamicNetwork& other) { return *this = DynamicNetwork(other); }
-  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
+  /// Takes the parameters over. What is left has none, prints as empty and can be assigned to; all else is refused
+  /// with a ShapeError.
   DynamicNetwork& operator=(DynamicNetwork&&) noexcept = default;
 
   /// Number of layers; the input is not counted.
   Index depth() const { return Index(shapes_.size()); }
 
-  /// All parameters: W[1], b[1], W[2], ..., each column after column, to read or write.
-  Eigen::Map<Vector<T>> parameters() { return {parameters_.data(), Index(parameters_.size())}; }
+  /// All parameters: W[1], b[1], W[2], ..., each column after column, to read or write: a view, which follows the
+  /// training (copy_parameters() keeps them as they are). Of a network that is about to be gone, a copy.
+  Eigen::Map<Vector<T>> parameters() & { return {parameters_.data(), Index(parameters_.size())}; }
   /// The same, to read.
-  Eigen::Map<const Vector<T>> parameters() const { return {parameters_.data(), Index(parameters_.size())}; }
+  Eigen::Map<const Vector<T>> parameters() const& { return {parameters_.data(), Index(parameters_.size())}; }
+  /// The same.
+  Vector<T> parameters() const&& { return parameters(); }
 
   /// Layer l, counted from 0, as a view.
   /// \throws ValueError l: expected 0 .. depth - 1
-  auto layer(Index l) { return shape(l).view(parameters_.data() + offset(l)); }
+  /// \throws ShapeError model: expected parameters
+  auto layer(Index l) & { return shape(l).view(parameters_.data() + offset(l)); }
   /// The same, to read.
-  auto layer(Index l) const { return shape(l).view(parameters_.data() + offset(l)); }
+  auto layer(Index l) const& { return shape(l).view(parameters_.data() + offset(l)); }
+  /// A view of what is about to be gone does not compile.
+  auto layer(Index l) const&& = delete;  // a view of a model that is about to be gone
+  /// Layer I, counted from 0: as a Network has it.
+  /// \throws ValueError l: expected 0 .. depth - 1
+  /// \throws ShapeError model: expected parameters
+  template <std::size_t I>
+  auto layer() & {
+    return layer(Index(I));
+  }
+  /// The same, to read.
+  template <std::size_t I>
+  auto layer() const& {
+    return layer(Index(I));
+  }
+  /// A view of what is about to be gone does not compile.
+  template <std::size_t I>
+  auto layer() const&& = delete;  // a view of a model that is about to be gone
 
   /// The activation of the last layer.
-  const AnyActivation<T>& output_activation() const { return shapes_.back().activation; }
+  /// \throws ShapeError model: expected parameters
+  const AnyActivation<T>& output_activation() const& {
+    detail::require_parameters("DynamicNetwork", Index(parameters_.size()));
+    return shapes_.back().activation;
+  }
+  /// The same.
+  AnyActivation<T> output_activation() const&& { return output_activation(); }
   /// The loss that follows from it.
   OutputLoss default_loss() const { return output_activation().default_loss(); }
 
@@ -278,7 +339,27 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
 
   static constexpr bool fixed_sizes = false;
 
+  template <class Widths, class Activations>
+  static Width checked_front(const Widths& widths, const Activations& activations) {
+    const auto given = std::ranges::distance(widths);
+    const auto layers = std::ranges::distance(activations);
+    if (given != layers + 1) {
+      detail::raise_expected<ValueError>("DynamicNetwork", "widths",
+                                         detail::to_text(layers + 1) + ", one more than activations",
+                                         detail::to_text(given));
+    }
+    return *std::ranges::begin(widths);
+  }
+  /// The layers whose widths follow the one that `width` points to.
+  template <class Iterator, class Activations>
+  static std::vector<LayerSpec<T>> specs(Iterator width, const Activations& activations) {
+    std::vector<LayerSpec<T>> layers;
+    for (const auto& activation : activations) layers.push_back({*++width, activation});
+    return layers;
+  }
+
   const Shape& shape(Index l) const {
+    detail::require_parameters("DynamicNetwork", Index(parameters_.size()));
     if (l < 0 || l >= depth()) {
       detail::raise_expected<ValueError>("DynamicNetwork::layer", "l", detail::numbered("0 .. ", depth() - 1),
                                          std::to_string(l));
@@ -291,6 +372,7 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
     return sum;
   }
   Index width(Index l) const {
+    if (shapes_.empty()) return 0;  // moved from
     return l == 0 ? shapes_.front().n_in.value() : shapes_[static_cast<std::size_t>(l - 1)].n_out.value();
   }
   bool keeps_z(Index l) const { return shapes_[static_cast<std::size_t>(l - 1)].activation.keeps_z(); }

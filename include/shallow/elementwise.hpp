@@ -8,12 +8,14 @@
 #include "shallow/activation.hpp"
 #include "shallow/loss.hpp"
 #include "shallow/packet_math.hpp"
+#include "shallow/softmax.hpp"
 #include "shallow/tile.hpp"
 #include "shallow/types.hpp"
 
 #include <algorithm>
 #include <concepts>
 #include <type_traits>
+#include <utility>
 
 namespace shallow::detail {
 
@@ -41,6 +43,20 @@ template <class G, class T>
 concept PacketWise = (has_packet_functions<T> || packet_size<T> == 1) && requires {
   requires std::is_same_v<typename G::Packets, G>;
 };
+
+/// Whether an activation of numbers T cannot end in an exception.
+template <class G, class T>
+inline constexpr bool activation_cannot_throw = [] {
+  if constexpr (!std::is_floating_point_v<T>) {
+    return false;
+  } else if constexpr (PacketWise<G, T> || std::is_same_v<G, Softmax>) {
+    return true;
+  } else if constexpr (requires(const G g, const T z) { g(z); }) {
+    return noexcept(std::declval<const G&>()(std::declval<const T&>()));
+  } else {
+    return false;
+  }
+}();
 
 /// a[i] = g(z[i]) for a whole number of packets.
 template <class T, class G, Index = packet_size<T>>

@@ -262,9 +262,9 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
 ///         settings
 ///
 /// An error in the arguments leaves the model as it was.
-template <Trainable M, class X, class Y, Optimizer<typename M::Scalar> O, class... Extras>
-History fit(M& model, const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y, const O& optimizer,
-            const FitOptions& options = {}, Extras&&... extras) {
+template <Trainable M, class X, Targets Y, Optimizer<typename M::Scalar> O, class... Extras>
+History fit(M& model, const Eigen::DenseBase<X>& x, const Y& y, const O& optimizer, const FitOptions& options = {},
+            Extras&&... extras) {
   using T = typename M::Scalar;
   constexpr auto validation_wanted = [](auto& e) {
     return std::bool_constant<detail::is_validation<std::remove_cvref_t<decltype(e)>>>{};
@@ -293,26 +293,26 @@ History fit(M& model, const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y
   detail::check_options(options);
   optimizer.check();
   const auto input = detail::as_input<T>(x);
-  const auto targets = detail::as_targets<T, L>("fit", y);
   if constexpr (requires { model.output_activation(); }) {
     detail::uses_logits("fit", loss, model.output_activation());
   }
-  detail::check_model_samples("fit", model, loss, input, targets);
-  const auto samples = detail::all_samples<T>(input, targets);
-
-  if constexpr (std::is_same_v<std::remove_cvref_t<decltype(validation)>, detail::Absent>) {
-    return detail::fit_samples(model, samples, loss, optimizer, options, state, absent);
-  } else {
-    const auto validation_x = detail::as_input<T>(validation.x);
-    const auto validation_y = detail::as_targets<T, L>("fit: validation", validation.y);
-    detail::check_model_samples("fit: validation", model, loss, validation_x, validation_y);
-    const auto held_out = detail::all_samples<T>(validation_x, validation_y);
-    detail::BatchPass<M, T, typename std::remove_cvref_t<decltype(validation_y)>::Scalar, L> pass(
-        held_out, loss, held_out.count, false);
-    pass.reserve(model);
-    return detail::fit_samples(model, samples, loss, optimizer, options, state,
-                               [&](const M& trained) { return pass(trained, 0, held_out.count, nullptr, nullptr); });
-  }
+  return detail::with_model_samples("fit", model, loss, input, detail::dense(y), [&](const auto& samples) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(validation)>, detail::Absent>) {
+      return detail::fit_samples(model, samples, loss, optimizer, options, state, absent);
+    } else {
+      const auto validation_x = detail::as_input<T>(validation.x);
+      const auto& validation_y = detail::dense(validation.y);
+      const auto train = [&](const auto& held_out) {
+        using Target = std::remove_cvref_t<decltype(*held_out.y)>;
+        detail::BatchPass<M, T, Target, L> pass(held_out, loss, held_out.count, false);
+        pass.reserve(model);
+        return detail::fit_samples(model, samples, loss, optimizer, options, state, [&](const M& trained) {
+          return pass(trained, 0, held_out.count, nullptr, nullptr);
+        });
+      };
+      return detail::with_model_samples("fit: validation", model, loss, validation_x, validation_y, train);
+    }
+  });
 }
 
 /// Storage that repeated calls of `step` share, so that only the first allocates.
@@ -325,19 +325,20 @@ struct StepWorkspace {
 /// One step of the optimiser on these samples; returns J before it. For online learning and loops of your own. If J is
 /// not finite, no step is taken.
 /// \throws as `loss_and_gradient` for X and Y, as `fit` for the optimiser's settings
-template <Trainable M, class X, class Y, Optimizer<typename M::Scalar> O, class L>
+template <Trainable M, class X, Targets Y, Optimizer<typename M::Scalar> O, class L>
 typename M::Scalar step(M& model, const X& x, const Y& y, const O& optimizer,
                         typename O::template State<typename M::Scalar>& state, const L& loss,
                         StepWorkspace<M>& workspace) {
   optimizer.check();
   workspace.gradient.resize(model.parameters().size());
-  const auto J = std::as_const(model).loss_and_gradient(x, y, loss, workspace.gradient, workspace.pass);
+  const auto J =
+      std::as_const(model).loss_and_gradient(x, detail::dense_for<M, L>(y), loss, workspace.gradient, workspace.pass);
   using std::isfinite;
   if (isfinite(J)) optimizer.step(model.parameters(), workspace.gradient, state);
   return J;
 }
 /// The same with the model's default loss and storage of its own.
-template <Trainable M, class X, class Y, Optimizer<typename M::Scalar> O>
+template <Trainable M, class X, Targets Y, Optimizer<typename M::Scalar> O>
 typename M::Scalar step(M& model, const X& x, const Y& y, const O& optimizer,
                         typename O::template State<typename M::Scalar>& state) {
   StepWorkspace<M> workspace;

@@ -168,8 +168,8 @@ class DifferenceComparison {
 ///
 /// \throws ShapeError, ValueError as `fit` does for X and Y
 /// \throws ValueError step, tolerance: expected >= 0 and finite
-template <Trainable M, class X, class Y, class L>
-GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y, const L& loss,
+template <Trainable M, class X, Targets Y, class L>
+GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, const Y& y, const L& loss,
                               const GradientCheckOptions& options = {}) {
   using T = typename M::Scalar;
   for (const auto& [name, value] : {std::pair{"step", options.step}, std::pair{"tolerance", options.tolerance}}) {
@@ -179,11 +179,11 @@ GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, cons
   }
   M varied = model;
   Matrix<T> input = x.derived().matrix();
-  const auto targets = detail::as_targets<T, L>("check_gradients", y);
-  detail::check_model_samples("check_gradients", model, loss, input, targets);
-  const Gradients<T> gradient = shallow::gradients(model, input, y.derived(), loss);
+  const auto& targets = detail::dense_for<M, L>(y);
+  detail::with_model_samples("check_gradients", model, loss, input, targets, [](const auto&) {});
+  const Gradients<T> gradient = shallow::gradients(model, input, targets, loss);
   typename M::Workspace workspace;
-  const auto J = [&] { return std::as_const(varied).loss(input, y.derived(), loss, workspace); };
+  const auto J = [&] { return std::as_const(varied).loss(input, targets, loss, workspace); };
 
   detail::DifferenceComparison<T> comparison(options);
   auto&& parameters = varied.parameters();
@@ -200,8 +200,8 @@ GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, cons
   return comparison.verdict();
 }
 /// The same with the model's default loss.
-template <Trainable M, class X, class Y>
-GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y,
+template <Trainable M, class X, Targets Y>
+GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, const Y& y,
                               const GradientCheckOptions& options = {}) {
   return check_gradients(model, x, y, model.default_loss(), options);
 }

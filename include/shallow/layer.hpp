@@ -12,6 +12,7 @@
 #include "shallow/types.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -46,6 +47,15 @@ Size<N> checked_size(const char* function, const char* name, Index n) {
     return {};
   }
 }
+
+/// A network of so many layers has one width more: the error of the compiler shows both.
+template <int WidthsGiven, int Layers>
+struct WidthsFit {
+  static_assert(WidthsGiven == Layers + 1,
+                "shallow: a network of L layers has L + 1 widths, n_x, n_1, ..., n_y; the numbers given stand in "
+                "WidthsFit<WidthsGiven, Layers>");
+  static constexpr bool value = true;
+};
 
 template <class G>
 bool same_activation(const G& a, const G& b) {
@@ -162,13 +172,20 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
   /// \throws ValueError n_in, n_out: expected >= 1; n_in, n_out: expected a layer that memory can hold; and what the
   ///         activation refuses of its settings
   /// \throws ShapeError n_in, n_out: expected the size that the type says
-  Layer(Index n_in, Index n_out, const Options& options = {})
-      : shape_{detail::checked_size<Inputs>("Layer", "n_in", n_in),
-               detail::checked_size<Outputs>("Layer", "n_out", n_out), options.activation},
+  Layer(Width n_in, Width n_out, const Options& options = {})
+      : shape_{detail::checked_size<Inputs>("Layer", "n_in", n_in.value()),
+               detail::checked_size<Outputs>("Layer", "n_out", n_out.value()), options.activation},
         parameters_(detail::checked_parameter_count("Layer", shape_)) {
     detail::check_activation(shape_.activation);
     RandomState random(options.seed);
     detail::initialize(shape_.view(parameters_.data()), options.initializer, random);
+  }
+
+  /// The same, with the widths in braces as for every network: Layer<...>({n_in, n_out}, {.seed = 1}).
+  /// \throws ValueError, ShapeError as above
+  template <std::size_t N>
+  Layer(const Width (&widths)[N], const Options& options) : Layer(widths[0], widths[N - 1], options) {
+    (void)detail::WidthsFit<int(N), 1>::value;
   }
 
   /// A layer whose sizes the type fixes.
@@ -177,11 +194,13 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
 
   /// An independent copy.
   Layer(const Layer&) = default;
-  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
+  /// Takes the parameters over. What is left has none, prints as empty and can be assigned to; all else is refused with
+  /// a ShapeError.
   Layer(Layer&&) noexcept = default;
   /// All or nothing: if memory runs out, the model is as before.
   Layer& operator=(const Layer& other) { return *this = Layer(other); }
-  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
+  /// Takes the parameters over. What is left has none, prints as empty and can be assigned to; all else is refused with
+  /// a ShapeError.
   Layer& operator=(Layer&&) noexcept = default;
 
   /// Inputs of a sample.
@@ -189,21 +208,45 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
   /// Outputs of a sample: units.
   Index n_out() const { return shape_.n_out.value(); }
   /// g.
-  const G& activation() const { return shape_.activation; }
+  const G& activation() const& { return shape_.activation; }
+  /// The same.
+  G activation() const&& { return shape_.activation; }
 
-  /// W (n_out x n_in), to read or write.
-  auto weights() { return shape_.view(parameters_.data()).weights(); }
+  /// W (n_out x n_in), to read or write: a view. Of a layer that is about to be gone, a copy.
+  /// \throws ShapeError model: expected parameters
+  auto weights() & { return view(parameters_.data()).weights(); }
   /// The same, to read.
-  auto weights() const { return shape_.view(parameters_.data()).weights(); }
-  /// b (n_out x 1), to read or write.
-  auto bias() { return shape_.view(parameters_.data()).bias(); }
+  auto weights() const& { return view(parameters_.data()).weights(); }
+  /// The same.
+  Matrix<T> weights() const&& { return weights(); }
+  /// b (n_out x 1), to read or write: a view. Of a layer that is about to be gone, a copy.
+  /// \throws ShapeError model: expected parameters
+  auto bias() & { return view(parameters_.data()).bias(); }
   /// The same, to read.
-  auto bias() const { return shape_.view(parameters_.data()).bias(); }
+  auto bias() const& { return view(parameters_.data()).bias(); }
+  /// The same.
+  Vector<T> bias() const&& { return bias(); }
 
-  /// W, column after column, then b.
-  Eigen::Map<Vector<T>> parameters() { return {parameters_.data(), Index(parameters_.size())}; }
+  /// W, column after column, then b: a view, which follows the training (copy_parameters() keeps them as they are). Of
+  /// a layer that is about to be gone, a copy.
+  Eigen::Map<Vector<T>> parameters() & { return {parameters_.data(), Index(parameters_.size())}; }
   /// The same, to read.
-  Eigen::Map<const Vector<T>> parameters() const { return {parameters_.data(), Index(parameters_.size())}; }
+  Eigen::Map<const Vector<T>> parameters() const& { return {parameters_.data(), Index(parameters_.size())}; }
+  /// The same.
+  Vector<T> parameters() const&& { return parameters(); }
+
+  /// Layer 0, the only one, as a view: as a network has it.
+  /// \throws ShapeError model: expected parameters
+  template <std::size_t I>
+    requires(I == 0)
+  auto layer() & { return view(parameters_.data()); }
+  /// The same, to read.
+  template <std::size_t I>
+    requires(I == 0)
+  auto layer() const& { return view(parameters_.data()); }
+  /// A view of what is about to be gone does not compile.
+  template <std::size_t I>
+  auto layer() const&& = delete;  // a view of a model that is about to be gone
 
   /// A = g(W X + b) (n_out x m); the same as predict(X).
   /// \throws ShapeError X: expected n_x rows, one column a sample
@@ -215,7 +258,9 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
   /// One layer.
   Index depth() const { return 1; }
   /// g, the activation of the last layer.
-  const G& output_activation() const { return shape_.activation; }
+  const G& output_activation() const& { return shape_.activation; }
+  /// The same.
+  G output_activation() const&& { return shape_.activation; }
   /// The loss that follows from g.
   shallow::default_loss<G> default_loss() const { return {}; }
 
@@ -230,7 +275,13 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
 
   static constexpr bool fixed_sizes = Inputs != Dynamic && Outputs != Dynamic;
   static constexpr std::array<Index, 2> fixed_widths{Inputs, Outputs};
+  static constexpr bool activations_cannot_throw = detail::activation_cannot_throw<G, T>;
 
+  template <class Number>
+  auto view(Number* data) const {
+    detail::require_parameters("Layer", Index(parameters_.size()));
+    return shape_.view(data);
+  }
   Index width(Index l) const { return l == 0 ? n_in() : n_out(); }
   bool keeps_z(Index) const { return detail::keeps_z<T>(shape_.activation); }
   template <class F>

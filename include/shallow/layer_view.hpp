@@ -96,7 +96,9 @@ class LayerView {
     return mapped<Eigen::Matrix<Scalar, Outputs, Inputs, order>>(data_, n_out(), n_in());
   }
   /// b (n_out x 1).
-  auto bias() const { return mapped<Eigen::Matrix<Scalar, Outputs, 1>>(data_ + n_in() * n_out(), n_out(), Index(1)); }
+  auto bias() const {
+    return mapped<Eigen::Matrix<Scalar, Outputs, 1, Eigen::ColMajor>>(data_ + n_in() * n_out(), n_out(), Index(1));
+  }
 
  private:
   template <class Plain>

@@ -46,9 +46,9 @@ concept LogitLoss = requires {
 
 /// The sum of a loss over samples, and its derivative by what the network puts out (or by its logits: LogitLoss).
 template <class L, class T = double>
-concept Loss = std::copyable<L> &&
-    requires(const L loss, const Eigen::Array<T, Dynamic, Dynamic> a, const Eigen::Array<T, Dynamic, Dynamic> y,
-             Eigen::Array<T, Dynamic, Dynamic> d) {
+concept Loss = std::copyable<L> && requires(const L loss, const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> a,
+                                            const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> y,
+                                            Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> d) {
   { loss.value(a, y) } -> std::convertible_to<T>;
   loss.gradient(a, y, d);
 };

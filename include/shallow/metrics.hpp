@@ -7,7 +7,8 @@
 /// In this header A (n_y x m) is what predict returns and Y says what would have been right, in one of two forms:
 ///
 ///     targets   (n_y x m), of any number type: 0 or 1 when n_y = 1, one-hot columns when n_y > 1
-///     labels    (1 x m) or (m x 1), of an integer type: 0 or 1 when n_y = 1, 0, 1, ..., n_y - 1 when n_y > 1
+///     labels    m integers of any type, in a row, a column, a std::vector, std::span or std::array: 0 or 1 when
+///               n_y = 1, 0, 1, ..., n_y - 1 when n_y > 1
 ///
 /// The class of a column of A or of the targets: when n_y = 1 it is 1 for a value > 0.5, else 0; when n_y > 1 it is the
 /// row of the largest value, of equal ones the first. A column with a NaN has no class.
@@ -16,6 +17,7 @@
 /// once.
 
 #include "shallow/error.hpp"
+#include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
 
 #include <string>
@@ -152,14 +154,17 @@ Eigen::RowVectorXi classes(const Eigen::DenseBase<Derived>& A) {
 /// Throws ValueError: Y: expected labels in [0, n_y), in [0, 2) when n_y = 1.
 /// Throws ValueError: Y: expected targets in [0, 1] (n_y = 1).
 /// Throws ValueError: Y: expected no NaN.
-template <class DerivedA, class DerivedY>
-double accuracy(const Eigen::DenseBase<DerivedA>& A, const Eigen::DenseBase<DerivedY>& Y) {
+template <class DerivedA, Targets TargetsY>
+double accuracy(const Eigen::DenseBase<DerivedA>& A, const TargetsY& Y) {
   Index right = 0;
-  detail::for_each_sample("accuracy", A, Y, [&](Index, Index actual, Index predicted) {
+  detail::for_each_sample("accuracy", A, detail::dense(Y), [&](Index, Index actual, Index predicted) {
     if (actual == predicted) ++right;
   });
   return static_cast<double>(right) / static_cast<double>(A.cols());
 }
+
+/// Counts of samples, column after column.
+using CountMatrix = Eigen::Matrix<int, Dynamic, Dynamic, Eigen::ColMajor>;
 
 /// How often each class was taken for each: entry (i, k) is the number of samples of class i that were predicted as k.
 /// (n_y x n_y), or (2 x 2) when n_y = 1. The diagonal holds what is right: trace / m is the accuracy.
@@ -170,11 +175,11 @@ double accuracy(const Eigen::DenseBase<DerivedA>& A, const Eigen::DenseBase<Deri
 /// Throws ValueError: Y: expected targets in [0, 1] (n_y = 1).
 /// Throws ValueError: Y: expected no NaN.
 /// Throws ValueError: A: expected no NaN.
-template <class DerivedA, class DerivedY>
-Eigen::MatrixXi confusion_matrix(const Eigen::DenseBase<DerivedA>& A, const Eigen::DenseBase<DerivedY>& Y) {
+template <class DerivedA, Targets TargetsY>
+CountMatrix confusion_matrix(const Eigen::DenseBase<DerivedA>& A, const TargetsY& Y) {
   const Index n = detail::class_count(A.rows());
-  Eigen::MatrixXi counts = Eigen::MatrixXi::Zero(n, n);
-  detail::for_each_sample("confusion_matrix", A, Y, [&](Index j, Index actual, Index predicted) {
+  CountMatrix counts = CountMatrix::Zero(n, n);
+  detail::for_each_sample("confusion_matrix", A, detail::dense(Y), [&](Index j, Index actual, Index predicted) {
     if (predicted == detail::no_class) {
       detail::raise_expected<ValueError>("confusion_matrix", "A", "no NaN", "NaN in column " + detail::to_text(j));
     }

@@ -9,7 +9,10 @@
 #include "shallow/stack.hpp"
 #include "shallow/types.hpp"
 
+#include <algorithm>
 #include <array>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -88,7 +91,16 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
   /// The given widths n_x, n_1, ..., n_y and freshly drawn weights.
   /// \throws ValueError n_0, n_1, ...: expected >= 1
   /// \throws ShapeError n_0, n_1, ...: expected the size that the type says
-  explicit Network(const std::array<Index, layers + 1>& widths, const NetworkOptions& options = {})
+  template <std::size_t N>
+  Network(const Width (&widths)[N], const NetworkOptions& options) : Network(braced_widths<N>(widths), {}, options) {}
+  /// The same of seed 0, with braces or without.
+  /// \throws ValueError, ShapeError as above
+  template <std::integral N_x, std::integral N_1, std::integral... Widths>
+  Network(N_x n_x, N_1 n_1, Widths... widths) : Network({Width(n_x), Width(n_1), Width(widths)...}, NetworkOptions{}) {}
+  /// The same from an array.
+  /// \throws ValueError, ShapeError as above
+  template <std::same_as<Index> Integer>
+  explicit Network(const std::array<Integer, layers + 1>& widths, const NetworkOptions& options = {})
       : Network(widths, {}, options) {}
 
   /// Freshly drawn weights; the type fixes all widths.
@@ -97,8 +109,10 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
       : Network(type_widths(), options) {}
 
   /// These layers, with their parameters.
-  /// \throws ShapeError layer l: expected as many inputs as layer l - 1 has outputs
-  explicit Network(const First& first, const Rest&... rest) : shapes_(shape(first), shape(rest)...) {
+  /// \throws ShapeError layer l: expected as many inputs as layer l - 1 has outputs; model: expected parameters
+  // Templates, so that widths in braces are not taken for a layer.
+  template <std::same_as<First> F, std::same_as<Rest>... R>
+  explicit Network(const F& first, const R&... rest) : shapes_(shape(first), shape(rest)...) {
     detail::check_chain<layers>({first.n_in(), rest.n_in()...}, {first.n_out(), rest.n_out()...});
     allocate();
     Scalar* to = parameters_.data();
@@ -111,36 +125,49 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
 
   /// An independent copy.
   Network(const Network&) = default;
-  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
+  /// Takes the parameters over. What is left has none, prints as empty and can be assigned to; all else is refused with
+  /// a ShapeError.
   Network(Network&&) noexcept = default;
   /// All or nothing: if memory runs out, the model is as before.
   Network& operator=(const Network& other) { return *this = Network(other); }
-  /// Takes the parameters over; what is left may be assigned to or destroyed, nothing else.
+  /// Takes the parameters over. What is left has none, prints as empty and can be assigned to; all else is refused with
+  /// a ShapeError.
   Network& operator=(Network&&) noexcept = default;
 
   /// Number of layers; the input is not counted.
   Index depth() const { return Index(layers); }
 
-  /// All parameters, W[1] first, to read or write.
-  Eigen::Map<Vector<Scalar>> parameters() { return {parameters_.data(), Index(parameters_.size())}; }
+  /// All parameters, W[1] first, to read or write: a view, which follows the training (copy_parameters() keeps them as
+  /// they are). Of a network that is about to be gone, a copy.
+  Eigen::Map<Vector<Scalar>> parameters() & { return {parameters_.data(), Index(parameters_.size())}; }
   /// The same, to read.
-  Eigen::Map<const Vector<Scalar>> parameters() const { return {parameters_.data(), Index(parameters_.size())}; }
+  Eigen::Map<const Vector<Scalar>> parameters() const& { return {parameters_.data(), Index(parameters_.size())}; }
+  /// The same.
+  Vector<Scalar> parameters() const&& { return parameters(); }
 
   /// Layer I, counted from 0, as a view: `net.layer<0>().weights()` is W[1].
+  /// \throws ShapeError model: expected parameters
   template <std::size_t I>
-  auto layer() {
-    return std::get<I>(shapes_).view(parameters_.data() + offset(I));
-  }
+    requires(I < layers)
+  auto layer() & { return view<I>(parameters_.data()); }
   /// The same, to read.
   template <std::size_t I>
-  auto layer() const {
-    return std::get<I>(shapes_).view(parameters_.data() + offset(I));
-  }
+    requires(I < layers)
+  auto layer() const& { return view<I>(parameters_.data()); }
+  /// A view of what is about to be gone does not compile.
+  template <std::size_t I>
+  auto layer() const&& = delete;  // a view of a model that is about to be gone
+  /// The number of a layer is part of its type: net.layer<0>(), not net.layer(0).
+  void layer(Width l) const = delete;  // write net.layer<0>(): the layers are of different types
 
   /// The activation of the last layer.
-  const auto& output_activation() const { return std::get<layers - 1>(shapes_).activation; }
+  const auto& output_activation() const& { return std::get<layers - 1>(shapes_).activation; }
+  /// The same.
+  auto output_activation() const&& { return std::get<layers - 1>(shapes_).activation; }
   /// The loss that follows from it.
-  auto default_loss() const { return shallow::default_loss<std::remove_cvref_t<decltype(output_activation())>>{}; }
+  auto default_loss() const {
+    return shallow::default_loss<std::remove_cvref_t<decltype(this->output_activation())>>{};
+  }
 
   /// The same shapes, activations and parameters.
   friend bool operator==(const Network& a, const Network& b) {
@@ -177,9 +204,26 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
   static constexpr bool fixed_sizes = First::inputs != Dynamic && First::outputs != Dynamic &&
                                       ((Rest::inputs != Dynamic && Rest::outputs != Dynamic) && ...);
   static constexpr std::array<Index, layers + 1> fixed_widths{First::inputs, First::outputs, Rest::outputs...};
+  static constexpr bool activations_cannot_throw =
+      (detail::activation_cannot_throw<typename First::ActivationType, Scalar> && ... &&
+       detail::activation_cannot_throw<typename Rest::ActivationType, Scalar>);
+
+  template <std::size_t N>
+  static std::array<Index, layers + 1> braced_widths(const Width (&widths)[N]) {
+    (void)detail::WidthsFit<int(N), int(layers)>::value;
+    std::array<Index, layers + 1> numbers{};
+    for (std::size_t l = 0; l < (std::min)(N, numbers.size()); ++l) numbers[l] = widths[l].value();
+    return numbers;
+  }
+  template <std::size_t I, class Number>
+  auto view(Number* data) const {
+    detail::require_parameters("Network", Index(parameters_.size()));
+    return std::get<I>(shapes_).view(data + offset(I));
+  }
 
   template <class L>
   static detail::shape_of<L> shape(const L& layer) {
+    detail::require_parameters("Network", layer.parameter_count());
     return {detail::checked_size<L::inputs>("Network", "inputs", layer.n_in()),
             detail::checked_size<L::outputs>("Network", "outputs", layer.n_out()), layer.activation()};
   }
@@ -257,5 +301,12 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
   Shapes shapes_;
   detail::ParameterStorage<Scalar> parameters_;
 };
+
+/// Network(first, second) has the types of its layers.
+template <class First, class... Rest>
+  requires(
+      requires { typename First::ActivationType; } && ... && requires { typename Rest::ActivationType; })
+Network(const First&, const Rest&...)
+->Network<First, Rest...>;
 
 }  // namespace shallow

@@ -13,7 +13,10 @@
 #include "shallow/types.hpp"
 
 #include <cmath>
+#include <iosfwd>
 #include <limits>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 namespace shallow {
@@ -91,24 +94,44 @@ class StandardScaler {
   /// Features of a sample.
   Index n_x() const { return means_.size(); }
   /// The mean of each feature (n_x x 1).
-  const Vector<T>& means() const { return means_; }
+  const Vector<T>& means() const& { return means_; }
+  /// The same.
+  Vector<T> means() const&& { return means_; }
   /// What each feature is divided by (n_x x 1).
-  const Vector<T>& scales() const { return scales_; }
+  const Vector<T>& scales() const& { return scales_; }
+  /// The same.
+  Vector<T> scales() const&& { return scales_; }
 
   /// (X - means) / scales (n_x x m).
-  /// \throws ShapeError X: expected n_x rows, one column a sample
+  /// \throws ShapeError X: expected n_x rows, one column a sample; scaler: expected features
   template <class X>
   Matrix<T> transform(const Eigen::DenseBase<X>& x) const {
+    Matrix<T> scaled;
+    transform(x, scaled);
+    return scaled;
+  }
+  /// The same into given storage, which gets the shape of X; allocates nothing if it has been as large.
+  /// \throws ShapeError as above
+  template <class X>
+  void transform(const Eigen::DenseBase<X>& x, Matrix<T>& scaled) const {
     const auto samples = detail::as_input<T>(x);
-    detail::check_input("StandardScaler", samples, n_x());
-    return ((samples.colwise() - means_).array().colwise() / scales_.array()).matrix();
+    check_features(samples);
+    scaled.resize(samples.rows(), samples.cols());
+    scaled.noalias() = ((samples.colwise() - means_).array().colwise() / scales_.array()).matrix();
+  }
+  /// \private A single sample whose size is in the type: allocates nothing.
+  template <int Features>
+  auto transform_sample(const Eigen::Matrix<T, Features, 1, Eigen::ColMajor>& sample) const {
+    check_features(sample);
+    Eigen::Matrix<T, Features, 1, Eigen::ColMajor> scaled = ((sample - means_).array() / scales_.array()).matrix();
+    return scaled;
   }
   /// The way back: X o scales + means (n_x x m).
-  /// \throws ShapeError X: expected n_x rows, one column a sample
+  /// \throws ShapeError X: expected n_x rows, one column a sample; scaler: expected features
   template <class X>
   Matrix<T> inverse_transform(const Eigen::DenseBase<X>& x) const {
     const auto samples = detail::as_input<T>(x);
-    detail::check_input("StandardScaler", samples, n_x());
+    check_features(samples);
     return ((samples.array().colwise() * scales_.array()).matrix()).colwise() + means_;
   }
 
@@ -118,6 +141,14 @@ class StandardScaler {
   }
 
  private:
+  template <class X>
+  void check_features(const X& samples) const {
+    if (n_x() == 0) {
+      detail::raise_expected<ShapeError>("StandardScaler", "scaler", "features", "none: it was moved from");
+    }
+    detail::check_input("StandardScaler", samples, n_x());
+  }
+
   Vector<T> means_;
   Vector<T> scales_;
 };
@@ -132,12 +163,27 @@ StandardScaler(const Eigen::DenseBase<X>&) -> StandardScaler<typename X::Scalar>
 ///     fit(net, scaler.transform(X), Y, Adam{});
 ///     const Scaled model(scaler, net);              // model.predict(X), also after save and load
 ///
+/// It offers for use what the network offers: everything but training, which sees scaled features.
+///
 /// A regular value.
 template <class Net>
 class Scaled {
  public:
   /// The number type of the network.
   using Scalar = typename Net::Scalar;
+
+  /// The storage of a prediction, which belongs to the caller: give one to repeated calls and only the first allocates.
+  /// One thread uses it at a time.
+  class Workspace {
+   public:
+    /// Forgets and frees everything.
+    void clear() { *this = Workspace(); }
+
+   private:
+    friend class Scaled;
+    Matrix<Scalar> scaled_;
+    typename Net::Workspace net_;
+  };
 
   /// \throws ShapeError scaler: expected n_x of the network
   Scaled(StandardScaler<Scalar> scaler, Net net) : scaler_(std::move(scaler)), net_(std::move(net)) {
@@ -149,21 +195,46 @@ class Scaled {
   }
 
   /// What raw features go through first.
-  const StandardScaler<Scalar>& scaler() const { return scaler_; }
+  const StandardScaler<Scalar>& scaler() const& { return scaler_; }
+  /// The same.
+  StandardScaler<Scalar> scaler() const&& { return scaler_; }
   /// The network, which sees scaled features.
-  const Net& net() const { return net_; }
+  const Net& net() const& { return net_; }
   /// The same, to read or write.
-  Net& net() { return net_; }
+  Net& net() & { return net_; }
+  /// The same.
+  Net net() && { return std::move(net_); }
+  /// The same.
+  Net net() const&& { return net_; }
   /// Features of a sample.
   Index n_x() const { return net_.n_x(); }
   /// Outputs of a sample.
   Index n_y() const { return net_.n_y(); }
+  /// Layers of the network.
+  Index depth() const { return net_.depth(); }
+  /// Parameters of the network; those of the scaler are not counted, for they are not trained.
+  Index parameter_count() const { return net_.parameter_count(); }
+  /// The summary of the network, and that its features are scaled.
+  std::string summary() const { return "scaled features, " + net_.summary(); }
 
-  /// net.predict(scaler.transform(X)) (n_y x m).
-  /// \throws ShapeError X: expected n_x rows, one column a sample
+  /// net.predict(scaler.transform(X)) (n_y x m); a column of fixed size where the network gives one.
+  /// \throws ShapeError X: expected n_x rows, one column a sample; scaler: expected features; model: expected
+  /// parameters
   template <class X>
-  Matrix<Scalar> predict(const Eigen::DenseBase<X>& x) const {
-    return net_.predict(scaler_.transform(x));
+  auto predict(const Eigen::DenseBase<X>& x) const {
+    if constexpr (X::RowsAtCompileTime != Dynamic && X::ColsAtCompileTime == 1) {
+      const Eigen::Matrix<Scalar, X::RowsAtCompileTime, 1, Eigen::ColMajor> sample(x.derived().matrix());
+      return net_.predict(scaler_.transform_sample(sample));
+    } else {
+      return net_.predict(scaler_.transform(x));
+    }
+  }
+  /// The same into given storage A (n_y x m); allocates nothing once the workspace has served as large a call.
+  /// \throws ShapeError as above; A: expected n_y x m
+  template <class X>
+  void predict(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<Scalar>> a, Workspace& workspace) const {
+    scaler_.transform(x, workspace.scaled_);
+    net_.predict(workspace.scaled_, a, workspace.net_);
   }
 
   /// The same scaler and the same network.
@@ -173,5 +244,11 @@ class Scaled {
   StandardScaler<Scalar> scaler_;
   Net net_;
 };
+
+/// Prints the summary.
+template <class Net, class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Scaled<Net>& model) {
+  return out << model.summary();
+}
 
 }  // namespace shallow

@@ -77,6 +77,14 @@ class ParameterStorage {
   AlignedVector<T> numbers_;
 };
 
+/// The rows of X are the inputs of the network: the error of the compiler shows both.
+template <int RowsOfX, int Features>
+struct RowsFit {
+  static_assert(RowsOfX == Features,
+                "shallow: X: expected n_x rows, one column a sample; both numbers stand in RowsFit<RowsOfX, Features>");
+  static constexpr bool value = true;
+};
+
 template <class T>
 std::string scalar_name() {
   if constexpr (std::is_same_v<T, float>) return "float";
@@ -137,6 +145,24 @@ class PassWorkspace {
 /// and, if its sizes are in the type, `fixed_widths`, an array.
 template <class Derived, shallow::Scalar T>
 class Stack {
+  static constexpr bool sizes_are_fixed() { return Derived::fixed_sizes; }
+
+  /// Two columns of the widest layer, if all sizes are in the type.
+  static constexpr Index fixed_columns() {
+    return 2 * detail::round_up_to_packets<T>(
+                   *std::max_element(Derived::fixed_widths.begin(), Derived::fixed_widths.end()));
+  }
+  /// Whether the stack holds them: then a sample needs no other memory.
+  static constexpr bool fits_stack() {
+    if constexpr (Derived::fixed_sizes) {
+      return fixed_columns() * Index(sizeof(T)) <= 32 * 1024;
+    } else {
+      return false;
+    }
+  }
+  /// Whether predicting a sample, all sizes being in the types, cannot end in an exception.
+  static constexpr bool cannot_throw() { return fits_stack() && Derived::activations_cannot_throw; }
+
  public:
   /// The number type.
   using Scalar = T;
@@ -153,9 +179,14 @@ class Stack {
   /// Outputs of a sample.
   Index n_y() const { return self().width(self().depth()); }
 
-  /// Names and shapes of the parameters: W1, b1, W2, b2, ...
+  /// All parameters as they are now, as a vector of their own: `best = net.copy_parameters()` keeps them, and
+  /// `net.parameters() = best` brings them back.
+  Vector<T> copy_parameters() const { return self().parameters(); }
+
+  /// Names and shapes of the parameters: W1, b1, W2, b2, ...; none of a model that was moved from.
   std::vector<ParameterBlock> parameter_blocks() const {
     std::vector<ParameterBlock> blocks;
+    if (parameter_count() == 0) return blocks;
     Index offset = 0;
     for (Index l = 1; l <= self().depth(); ++l) {
       const Index n_in = self().width(l - 1);
@@ -167,8 +198,9 @@ class Stack {
     return blocks;
   }
 
-  /// A readable table of the layers: shapes, activations and parameter counts.
+  /// A readable table of the layers: shapes, activations and parameter counts. "empty" if it was moved from.
   std::string summary() const {
+    if (parameter_count() == 0) return "empty (" + detail::scalar_name<T>() + "), 0 parameters";
     std::string head = std::to_string(n_x());
     std::string rows;
     self().for_each_layer([&](const auto& layer, Index l) {
@@ -185,12 +217,34 @@ class Stack {
 
   /// A[L] (n_y x m): the output for every column of X (n_x x m). m = 0 gives no columns; NaN in gives NaN out.
   /// X may be any Eigen expression; it is read in place where it lies column after column, and copied otherwise.
-  /// \throws ShapeError X: expected n_x rows, one column a sample
+  /// \throws ShapeError X: expected n_x rows, one column a sample; model: expected parameters
   template <class X>
   Matrix<T> predict(const Eigen::DenseBase<X>& x) const {
     Matrix<T> a(n_y(), x.cols());
     Workspace workspace;
     predict(x, a, workspace);
+    return a;
+  }
+
+  /// a[L] (n_y x 1) of a single sample x (n_x x 1), all sizes being in the types: a column of fixed size comes out, a
+  /// wrong number of rows does not compile, and nothing allocates where two columns of the widest layer take no more
+  /// than 32 KiB. Then it cannot throw, either, if the activations are this library's or noexcept, and a model that was
+  /// moved from ends the program with the text of the error. \throws ShapeError model: expected parameters
+  template <class X>
+    requires(X::RowsAtCompileTime != Dynamic && X::ColsAtCompileTime == 1 && Stack::sizes_are_fixed())
+  auto predict(const Eigen::DenseBase<X>& x) const noexcept(Stack::cannot_throw()) {
+    constexpr int rows = int(Derived::fixed_widths.front());
+    (void)detail::RowsFit<X::RowsAtCompileTime, rows>::value;
+    detail::check_number_type<T, X>();
+    detail::require_parameters("predict", parameter_count());
+    const Eigen::Ref<const Eigen::Matrix<T, rows, 1, Eigen::ColMajor>> sample(x.derived().matrix());
+    Eigen::Matrix<T, int(Derived::fixed_widths.back()), 1, Eigen::ColMajor> a;
+    if constexpr (fits_stack()) {
+      predict_fixed<fixed_lanes()>(sample.data(), a.data());
+    } else {
+      Workspace workspace;
+      predict_sample<fixed_lanes()>(sample.data(), a.data(), workspace);
+    }
     return a;
   }
 
@@ -200,6 +254,10 @@ class Stack {
   /// \throws ShapeError A: expected n_y x m
   template <class X>
   void predict(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<T>> a, Workspace& workspace) const {
+    if constexpr (sizes_are_fixed() && X::RowsAtCompileTime != Dynamic) {
+      (void)detail::RowsFit<X::RowsAtCompileTime, int(Derived::fixed_widths.front())>::value;
+    }
+    detail::require_parameters("predict", parameter_count());
     const auto input = detail::as_input<T>(x);
     detail::check_input("predict", input, n_x());
     if (a.rows() != n_y() || a.cols() != input.cols()) {
@@ -217,19 +275,19 @@ class Stack {
 
   /// J on the samples X (n_x x m), Y (n_y x m, or m class labels).
   /// \throws ShapeError, ValueError as `fit` does for X and Y
-  template <class X, class Y, class L>
-  T loss(const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y, const L& loss, Workspace& workspace) const {
-    return checked_pass("loss", x, y, loss, nullptr, nullptr, workspace);
+  template <class X, Targets Y, class L>
+  T loss(const Eigen::DenseBase<X>& x, const Y& y, const L& loss, Workspace& workspace) const {
+    return checked_pass("loss", x, detail::dense(y), loss, nullptr, nullptr, workspace);
   }
 
   /// J, and dJ/dparameters written to `gradient` (parameter_count() numbers); dJ/dX to `dX` (n_x x m) if it is given.
   /// Allocates nothing once the workspace has served as large a call of this kind.
   /// \throws ShapeError, ValueError as `fit` does for X and Y
   /// \throws ShapeError gradient: expected parameter_count() x 1; dX: expected n_x x m
-  template <class X, class Y, class L>
-  T loss_and_gradient(const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y, const L& loss,
-                      Eigen::Ref<Vector<T>> gradient, Workspace& workspace, Matrix<T>* dX = nullptr) const {
-    return checked_pass("loss_and_gradient", x, y, loss, &gradient, dX, workspace);
+  template <class X, Targets Y, class L>
+  T loss_and_gradient(const Eigen::DenseBase<X>& x, const Y& y, const L& loss, Eigen::Ref<Vector<T>> gradient,
+                      Workspace& workspace, Matrix<T>* dX = nullptr) const {
+    return checked_pass("loss_and_gradient", x, detail::dense(y), loss, &gradient, dX, workspace);
   }
 
   /// The same for samples that were checked before: what `fit` calls for every batch.
@@ -256,18 +314,31 @@ class Stack {
   }
 
   /// Backpropagation of a given dJ/dA[L] (n_y x m) at the samples X (n_x x m), for losses and loops of one's own:
-  /// dJ/dparameters and dJ/dX. `loss` is 0; nothing is divided by m.
+  /// dJ/dparameters written to `gradient` (parameter_count() numbers), dJ/dX to `dX` (n_x x m) if it is given. Nothing
+  /// is divided by m. Allocates nothing once the workspace has served as large a call of this kind.
   /// \throws ShapeError X: expected n_x rows, one column a sample; dA: expected n_y x m
+  /// \throws ShapeError gradient: expected parameter_count() x 1; dX: expected n_x x m; model: expected parameters
   /// \throws ValueError X, dA: expected finite numbers
+  template <class X, class D>
+  void backward(const Eigen::DenseBase<X>& x, const Eigen::DenseBase<D>& dA, Eigen::Ref<Vector<T>> gradient,
+                Workspace& workspace, Matrix<T>* dX = nullptr) const {
+    const detail::GivenDerivative loss;
+    detail::require_parameters("backward", parameter_count());
+    const auto input = detail::as_input<T>(x);
+    const auto given = detail::as_input<T>(dA);
+    const auto run = [&](const auto& samples) {
+      check_storage("backward", input, &gradient, dX);
+      pass(samples, loss, gradient.data(), dX, T(1), workspace);
+    };
+    detail::with_samples<T>("backward", loss, input, given, n_x(), n_y(), run, "dA");
+  }
+  /// The same with storage of its own. `loss` is 0.
+  /// \throws ShapeError, ValueError as above
   template <class X, class D>
   Gradients<T> backward(const Eigen::DenseBase<X>& x, const Eigen::DenseBase<D>& dA) const {
     Gradients<T> result{T(0), Vector<T>::Zero(parameter_count()), Matrix<T>::Zero(n_x(), x.cols()), parameter_blocks()};
     Workspace workspace;
-    const auto input = detail::as_input<T>(x);
-    const auto given = detail::as_input<T>(dA);
-    const detail::GivenDerivative loss;
-    detail::check_samples("backward", loss, input, given, n_x(), n_y(), "dA");
-    pass(detail::all_samples<T>(input, given), loss, result.parameters.data(), &result.X, T(1), workspace);
+    backward(x, dA, result.parameters, workspace, &result.X);
     return result;
   }
 
@@ -312,10 +383,19 @@ class Stack {
   template <class X, class Y, class L>
   T checked_pass(const char* function, const Eigen::DenseBase<X>& x, const Eigen::DenseBase<Y>& y, const L& loss,
                  Eigen::Ref<Vector<T>>* gradient, Matrix<T>* dX, Workspace& workspace) const {
+    detail::require_parameters(function, parameter_count());
     const auto input = detail::as_input<T>(x);
-    const auto targets = detail::as_targets<T, L>(function, y);
     detail::uses_logits(function, loss, self().output_activation());
-    detail::check_samples(function, loss, input, targets, n_x(), n_y());
+    return detail::with_samples<T>(function, loss, input, y, n_x(), n_y(), [&](const auto& samples) {
+      check_storage(function, input, gradient, dX);
+      return pass(samples, loss, gradient ? gradient->data() : nullptr, dX, T(1) / T(double(samples.count)), workspace);
+    });
+  }
+
+  /// \throws ShapeError gradient: expected parameter_count() x 1; dX: expected n_x x m
+  template <class Input>
+  void check_storage(const char* function, const Input& input, const Eigen::Ref<Vector<T>>* gradient,
+                     const Matrix<T>* dX) const {
     if (gradient && gradient->size() != parameter_count()) {
       detail::raise_expected<ShapeError>(function, "gradient", detail::shape_text(parameter_count(), 1),
                                          detail::shape_text(gradient->size(), 1));
@@ -324,8 +404,6 @@ class Stack {
       detail::raise_expected<ShapeError>(function, "dX", detail::shape_text(input.rows(), input.cols()) + " (n_x x m)",
                                          detail::shape_text(dX->rows(), dX->cols()));
     }
-    return pass(detail::all_samples<T>(input, targets), loss, gradient ? gradient->data() : nullptr, dX,
-                T(1) / T(double(input.cols())), workspace);
   }
 
   template <detail::Lanes L, class View>
@@ -428,26 +506,12 @@ class Stack {
     }
   }
 
-  /// Whether all sizes are in the type, and so small that a sample goes through all layers in registers or next to
-  /// them.
-  static constexpr bool fits_registers() {
-    if constexpr (Derived::fixed_sizes) {
-      return std::all_of(Derived::fixed_widths.begin(), Derived::fixed_widths.end(),
-                         [](Index n) { return n <= detail::narrow_size; });
-    } else {
-      return false;
-    }
-  }
-
   /// A single sample, which has no neighbours to share lanes with: its units lie along them, whatever the rule says of
   /// batches. Two columns in turn are all the memory it needs.
   template <detail::Lanes L>
   void predict_sample(const T* x, T* a, Workspace& workspace) const {
-    if constexpr (fits_registers()) {
-      constexpr Index widest = *std::max_element(Derived::fixed_widths.begin(), Derived::fixed_widths.end());
-      constexpr Index stride = detail::round_up_to_packets<T>(widest);
-      alignas(64) T columns[2 * stride];
-      predict_sample<L>(x, a, columns, stride);
+    if constexpr (fits_stack()) {
+      predict_fixed<L>(x, a);
     } else {
       const Index stride = detail::round_up_to_packets<T>(widest_layer());
       if (workspace.memory_.size() < static_cast<std::size_t>(2 * stride)) {
@@ -455,6 +519,12 @@ class Stack {
       }
       predict_sample<L>(x, a, workspace.at(0), stride);
     }
+  }
+  template <detail::Lanes L>
+  void predict_fixed(const T* x, T* a) const {
+    constexpr Index size = fixed_columns();
+    alignas(64) T columns[std::size_t(size)];
+    predict_sample<L>(x, a, columns, size / 2);
   }
   template <detail::Lanes L>
   EIGEN_ALWAYS_INLINE void predict_sample(const T* x, T* a, T* columns, Index stride) const {

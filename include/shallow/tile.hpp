@@ -77,7 +77,7 @@ struct TileLayout {
   auto flat(T* data) const {
     // A number without packets may have any size, and so any address.
     constexpr int alignment = packet_size<T> == 1 ? int(Eigen::Unaligned) : std::min(int(Eigen::AlignedMax), 64);
-    return Eigen::Map<Eigen::Array<T, Dynamic, 1>, alignment>(data, size());
+    return Eigen::Map<Eigen::Array<T, Dynamic, 1, Eigen::ColMajor>, alignment>(data, size());
   }
 
   /// The (n x t) matrix without the padding.

@@ -10,6 +10,7 @@
 #include "shallow/types.hpp"
 
 #include <concepts>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -68,9 +69,9 @@ struct Gradients {
   Matrix<T> X;                         ///< dJ/dX (n_x x m)
   std::vector<ParameterBlock> blocks;  ///< what lies where in `parameters`
 
-  /// dJ by the block `name`, as a (rows x cols) view.
+  /// dJ by the block `name`, as a (rows x cols) view; of gradients that are about to be gone, a copy.
   /// \throws ValueError name: expected one of the parameter blocks
-  Eigen::Map<const Matrix<T>> operator[](std::string_view name) const {
+  Eigen::Map<const Matrix<T>> operator[](std::string_view name) const& {
     std::string known;
     for (const ParameterBlock& block : blocks) {
       if (block.name == name) return {parameters.data() + block.offset, block.rows, block.cols};
@@ -78,30 +79,73 @@ struct Gradients {
     }
     detail::raise_expected<ValueError>("Gradients", "name", "one of the parameter blocks " + known, std::string(name));
   }
+  /// The same.
+  Matrix<T> operator[](std::string_view name) const&& { return (*this)[name]; }
   /// dW[l] (n_l x n_{l-1}), layers counted from 1 as in the course.
-  Eigen::Map<const Matrix<T>> dW(int l) const { return (*this)[detail::numbered("W", l)]; }
+  Eigen::Map<const Matrix<T>> dW(int l) const& { return (*this)[detail::numbered("W", l)]; }
+  /// The same.
+  Matrix<T> dW(int l) const&& { return dW(l); }
   /// db[l] (n_l x 1).
-  Eigen::Map<const Matrix<T>> db(int l) const { return (*this)[detail::numbered("b", l)]; }
+  Eigen::Map<const Matrix<T>> db(int l) const& { return (*this)[detail::numbered("b", l)]; }
+  /// The same.
+  Matrix<T> db(int l) const&& { return db(l); }
+};
+
+namespace detail {
+
+/// A dense Eigen expression as what it is; integers that lie side by side in memory (std::vector, std::span,
+/// std::array) as a row.
+template <class Y>
+const Y& dense(const Eigen::DenseBase<Y>& y) {
+  return y.derived();
+}
+template <class Y>
+  requires(!DenseExpression<Y> && std::ranges::contiguous_range<const Y> && std::ranges::sized_range<const Y> &&
+           std::integral<std::ranges::range_value_t<const Y>>)
+auto dense(const Y& y) {
+  using Row = Eigen::Matrix<std::ranges::range_value_t<const Y>, 1, Dynamic, Eigen::RowMajor>;
+  return Eigen::Map<const Row>(std::ranges::data(y), static_cast<Index>(std::ranges::size(y)));
+}
+
+/// The same for a model: a user's own is handed a row of its number type, unless the loss asks for labels.
+template <class M, class L, class Y>
+decltype(auto) dense_for(const Y& y) {
+  if constexpr (DenseExpression<Y> || LabelLoss<L> || requires { typename M::Model; }) {
+    return dense(y);
+  } else {
+    return Matrix<typename M::Scalar>(dense(y).template cast<typename M::Scalar>());
+  }
+}
+
+}  // namespace detail
+
+/// What Y may be: any dense Eigen expression or, for labels, a std::vector, std::span, std::array or other contiguous
+/// range of integers. **Labels** are m integers of any type, in a row or a column; with one sample a single integer is
+/// a label, and a column of n_y > 1 integers its n_y targets.
+template <class Y>
+concept Targets = requires(const Y& y) {
+  detail::dense(y);
 };
 
 /// J of a model on the samples X (n_x x m), Y (n_y x m, or m class labels), by its default loss or the one named.
 /// \throws ShapeError, ValueError as `fit` does for X and Y
-template <Trainable M, class X, class Y, class L>
+template <Trainable M, class X, Targets Y, class L>
 typename M::Scalar loss(const M& model, const X& x, const Y& y, const L& loss) {
   typename M::Workspace workspace;
-  return model.loss(x, y, loss, workspace);
+  return model.loss(x, detail::dense_for<M, L>(y), loss, workspace);
 }
 /// The same by the model's default loss.
-template <Trainable M, class X, class Y>
+template <Trainable M, class X, Targets Y>
 typename M::Scalar loss(const M& model, const X& x, const Y& y) {
   return shallow::loss(model, x, y, model.default_loss());
 }
 
 /// J and its derivatives by every parameter and, for the models of this library, by X (otherwise `X` stays empty).
 /// \throws ShapeError, ValueError as `fit` does for X and Y
-template <Trainable M, class X, class Y, class L>
-Gradients<typename M::Scalar> gradients(const M& model, const X& x, const Y& y, const L& loss) {
+template <Trainable M, class X, Targets Y, class L>
+Gradients<typename M::Scalar> gradients(const M& model, const X& x, const Y& given, const L& loss) {
   using T = typename M::Scalar;
+  const auto& y = detail::dense_for<M, L>(given);
   typename M::Workspace workspace;
   Gradients<T> result{T(0), Vector<T>::Zero(model.parameters().size()), {}, model.parameter_blocks()};
   if constexpr (requires { model.loss_and_gradient(x, y, loss, result.parameters, workspace, &result.X); }) {
@@ -113,7 +157,7 @@ Gradients<typename M::Scalar> gradients(const M& model, const X& x, const Y& y, 
   return result;
 }
 /// The same by the model's default loss.
-template <Trainable M, class X, class Y>
+template <Trainable M, class X, Targets Y>
 Gradients<typename M::Scalar> gradients(const M& model, const X& x, const Y& y) {
   return shallow::gradients(model, x, y, model.default_loss());
 }
@@ -143,63 +187,32 @@ auto all_samples(const X& x, const Y& y) {
                                         y.outerStride(), y.rows(),        nullptr,  x.cols()};
 }
 
-/// A vector of int, contiguous in memory: read in place.
-template <class Y>
-constexpr bool is_contiguous_labels() {
-  if constexpr (std::is_same_v<typename Y::Scalar, int> && Y::IsVectorAtCompileTime != 0 &&
-                (Eigen::internal::traits<Y>::Flags & Eigen::DirectAccessBit) != 0) {
-    return Eigen::internal::inner_stride_at_compile_time<Y>::ret == 1;
-  } else {
-    return false;
-  }
-}
-
-/// Y as the passes take it: class labels as a row of int for the losses that know labels, everything else as a matrix
-/// of T. Refers to the caller's matrix where that lies column after column in type T, and copies otherwise.
-/// \throws ValueError Y: expected whole numbers in the range of int, for the losses that know labels
-template <class T, class L, class Y>
-auto as_targets(const char* function, const Eigen::DenseBase<Y>& y) {
-  if constexpr (LabelLoss<L> && is_contiguous_labels<Y>()) {
-    return Eigen::Map<const Eigen::Matrix<int, Dynamic, Dynamic>>(y.derived().data(), 1, y.size());
-  } else if constexpr (holds_integers<Y> && Y::IsVectorAtCompileTime) {
-    using Target = std::conditional_t<LabelLoss<L>, int, T>;
-    Eigen::Matrix<Target, Dynamic, Dynamic> row(1, y.size());
-    for (Index j = 0; j < y.size(); ++j) {
-      const auto label = Y::RowsAtCompileTime == 1 ? y.derived().coeff(0, j) : y.derived().coeff(j, 0);
-      if constexpr (std::is_same_v<Target, int> && sizeof(label) >= sizeof(int)) {
-        if (!std::in_range<int>(label)) {
-          raise_expected<ValueError>(function, "Y", "whole numbers in the range of int", std::to_string(label));
-        }
-        row(0, j) = static_cast<int>(label);
-      } else {
-        row(0, j) = static_cast<Target>(label);
-      }
-    }
-    return row;
-  } else if constexpr (holds_integers<Y>) {
-    return Matrix<T>(y.derived().template cast<T>());
-  } else {
-    static_assert(
-        std::is_same_v<typename Y::Scalar, T>,
-        "shallow: Y has another number type than the network: pass Y.cast<...>() or build the network in Y's");
-    return Eigen::Ref<const Matrix<T>, 0, Eigen::OuterStride<>>(y.derived().matrix());
-  }
+template <class T, class X>
+constexpr void check_number_type() {
+  static_assert(std::is_same_v<typename X::Scalar, T>,
+                "shallow: X has another number type than the network: pass X.cast<...>() or build the network in X's");
 }
 
 /// X as the passes take it: without a copy if it lies column after column.
 template <class T, class X>
 auto as_input(const Eigen::DenseBase<X>& x) {
-  static_assert(std::is_same_v<typename X::Scalar, T>,
-                "shallow: X has another number type than the network: pass X.cast<...>() or build the network in X's");
-  return Eigen::Ref<const Matrix<T>, 0, Eigen::OuterStride<>>(x.derived().matrix());
+  check_number_type<T, X>();
+  using Input = Eigen::Ref<const Matrix<T>, 0, Eigen::OuterStride<>>;
+  if constexpr ((Eigen::internal::traits<X>::Flags & Eigen::DirectAccessBit) != 0) {
+    // One column that stands for all, which a Ref would take for columns one after the other.
+    if (x.derived().outerStride() == 0)
+      return Input(x.derived().matrix().unaryExpr([](const T& value) { return value; }));
+  }
+  return Input(x.derived().matrix());
 }
 
-/// \throws ShapeError X: expected n_x rows (n_x = ...), one column a sample
-template <class X>
-void check_input(const char* function, const X& x, Index n_x) {
-  if (x.rows() != n_x) {
-    raise_expected<ShapeError>(function, "X", std::to_string(n_x) + " rows (n_x), one column a sample",
-                               shape_text(x.rows(), x.cols()));
+/// Rows that a loss wants Y to have.
+template <class L>
+Index target_rows(const L& loss, Index n_y) {
+  if constexpr (requires { loss.target_rows(n_y); }) {
+    return loss.target_rows(n_y);
+  } else {
+    return n_y;
   }
 }
 
@@ -213,36 +226,121 @@ bool knows_labels(const L& loss) {
   }
 }
 
-/// What Y may be: n_y x m targets; class labels, too, or alone where whole numbers were given.
-EIGEN_DONT_INLINE inline std::string targets_text(Index n_y, Index m, bool labels, bool integers) {
-  std::string text = labels && integers ? "" : shape_text(n_y, m) + " (n_y x m)";
+/// What Y may be: targets of `rows` rows; class labels, too, or alone where a vector of integers was given.
+template <class L>
+EIGEN_DONT_INLINE std::string targets_text(const L& loss, Index n_y, Index m, bool integers) {
+  const bool labels = knows_labels(loss);
+  std::string text;
+  if (!labels || !integers) {
+    text = shape_text(target_rows(loss, n_y), m);
+    text.append(requires { loss.target_rows(n_y); } ? " (target_rows x m)" : " (n_y x m)");
+  }
   if (labels) text += numbered(integers ? "" : " or ", m) + " integer labels";
   return text;
 }
 
-/// What every entrance asks of samples to learn from: shapes that agree, at least one sample, finite X, targets that
-/// the loss takes.
-template <class L, class X, class Y>
-void check_samples(const char* function, const L& loss, const X& x, const Y& y, Index n_x, Index n_y,
-                   const char* target = "Y") {
-  check_input(function, x, n_x);
-  if (x.cols() == 0) raise_expected<ShapeError>(function, "X", "at least one sample (column)", shape_text(n_x, 0));
-  const Index rows = holds_integers<Y> ? 1 : n_y;
-  if (y.rows() != rows || y.cols() != x.cols()) {
-    raise_expected<ShapeError>(function, target, targets_text(n_y, x.cols(), knows_labels(loss), holds_integers<Y>),
+/// A vector of int, contiguous in memory: read in place.
+template <class Y>
+constexpr bool is_contiguous_labels() {
+  if constexpr (std::is_same_v<typename Y::Scalar, int> && Y::IsVectorAtCompileTime != 0 &&
+                (Eigen::internal::traits<Y>::Flags & Eigen::DirectAccessBit) != 0) {
+    return Eigen::internal::inner_stride_at_compile_time<Y>::ret == 1;
+  } else {
+    return false;
+  }
+}
+
+/// The integers of a vector, in a row of another type.
+/// \throws ValueError Y: expected whole numbers in the range of int, for labels
+template <class Target, class Y>
+auto as_row(const char* function, const Y& y) {
+  Eigen::Matrix<Target, Dynamic, Dynamic, Eigen::ColMajor> row(1, y.size());
+  for (Index j = 0; j < y.size(); ++j) {
+    const auto label = y.rows() == 1 ? y.coeff(0, j) : y.coeff(j, 0);
+    if constexpr (std::is_same_v<Target, int> && sizeof(label) >= sizeof(int)) {
+      if (!std::in_range<int>(label)) {
+        raise_expected<ValueError>(function, "Y", "whole numbers in the range of int", std::to_string(label));
+      }
+    }
+    row(0, j) = static_cast<Target>(label);
+  }
+  return row;
+}
+
+/// Calls f(targets) with Y as the passes take it: class labels as a row of int for the losses that know labels,
+/// everything else as a matrix of T. Refers to the caller's matrix where that lies column after column in type T, and
+/// copies otherwise.
+/// \throws ShapeError `target`: expected what targets_text says
+template <class T, class L, class Y, class F>
+decltype(auto) with_targets(const char* function, const char* target, const L& loss, const Eigen::DenseBase<Y>& given,
+                            Index n_y, Index m, F&& f) {
+  const Index rows = target_rows(loss, n_y);
+  const Y& y = given.derived();
+  [[maybe_unused]] const bool is_vector = y.rows() == 1 || y.cols() == 1;
+  if constexpr (holds_integers<Y>) {
+    if (is_vector && y.size() == m) {
+      if constexpr (LabelLoss<L> && is_contiguous_labels<Y>()) {
+        using Row = Eigen::Matrix<int, Dynamic, Dynamic, Eigen::ColMajor>;
+        return f(Eigen::Map<const Row>(y.data(), 1, m));
+      } else if constexpr (LabelLoss<L>) {
+        return f(as_row<int>(function, y));
+      } else if (rows == 1) {
+        return f(as_row<T>(function, y));
+      }
+    }
+  }
+  if (y.rows() != rows || y.cols() != m) {
+    raise_expected<ShapeError>(function, target, targets_text(loss, n_y, m, holds_integers<Y> && is_vector),
                                shape_text(y.rows(), y.cols()));
   }
-  check_finite(function, "X", x);
-  check_targets(loss, function, y, n_y);
+  if constexpr (holds_integers<Y>) {
+    return f(Matrix<T>(y.template cast<T>()));
+  } else {
+    static_assert(
+        std::is_same_v<typename Y::Scalar, T>,
+        "shallow: Y has another number type than the network: pass Y.cast<...>() or build the network in Y's");
+    return f(as_input<T>(y));
+  }
+}
+
+/// \throws ShapeError X: expected n_x rows, one column a sample
+template <class X>
+void check_input(const char* function, const X& x, Index n_x) {
+  if (x.rows() != n_x) {
+    raise_expected<ShapeError>(function, "X", std::to_string(n_x) + " rows (n_x), one column a sample",
+                               shape_text(x.rows(), x.cols()));
+  }
+}
+
+/// \throws ShapeError model: expected parameters
+inline void require_parameters(const char* function, Index count) {
+  if (count == 0) raise_expected<ShapeError>(function, "model", "parameters", "none: it was moved from");
+}
+
+/// Calls f(samples) once what every entrance asks of samples to learn from is seen: shapes that agree, at least one
+/// sample, finite X, targets that the loss takes.
+template <class T, class L, class X, class Y, class F>
+decltype(auto) with_samples(const char* function, const L& loss, const X& x, const Y& y, Index n_x, Index n_y, F&& f,
+                            const char* target = "Y") {
+  check_input(function, x, n_x);
+  if (x.cols() == 0) raise_expected<ShapeError>(function, "X", "at least one sample (column)", shape_text(n_x, 0));
+  return with_targets<T>(function, target, loss, y, n_y, x.cols(), [&](const auto& targets) -> decltype(auto) {
+    check_finite(function, "X", x);
+    check_targets(loss, function, targets, n_y);
+    return f(all_samples<T>(x, targets));
+  });
 }
 
 /// The same for any model: with its sizes if it tells them.
-template <class M, class X, class Y, class L>
-void check_model_samples(const char* function, const M& model, const L& loss, const X& x, const Y& y) {
+template <class M, class L, class X, class Y, class F>
+decltype(auto) with_model_samples(const char* function, const M& model, const L& loss, const X& x, const Y& y, F&& f) {
+  using T = typename M::Scalar;
+  require_parameters(function, model.parameters().size());
   if constexpr (requires { model.n_x() + model.n_y(); }) {
-    check_samples(function, loss, x, y, model.n_x(), model.n_y());
+    return with_samples<T>(function, loss, x, y, model.n_x(), model.n_y(), f);
   } else {
-    check_samples(function, loss, x, y, x.rows(), y.rows());
+    const bool labels = holds_integers<Y> && y.size() == x.cols();
+    return with_samples<T>(function, loss, x, y, x.rows(), labels ? 1 : y.rows(), f);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "shallow/network.hpp"
 #include "shallow/types.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -40,8 +41,17 @@ class TwoLayerNet : public Network<Layer<T, Hidden, Features, HiddenUnits>, Laye
   /// n_x features, n_h hidden units, n_y outputs.
   /// \throws ValueError n_0, n_1, n_2: expected >= 1; and what an activation refuses of its settings
   /// \throws ShapeError n_0, n_1, n_2: expected the size that the type says
-  TwoLayerNet(Index n_x, Index n_h, Index n_y, const Options& options = {})
-      : Base({n_x, n_h, n_y}, {options.hidden, options.output}, {options.seed, options.initializer}) {}
+  TwoLayerNet(Width n_x, Width n_h, Width n_y, const Options& options = {})
+      : Base({n_x.value(), n_h.value(), n_y.value()}, {options.hidden, options.output},
+             {options.seed, options.initializer}) {}
+
+  /// The same, with the widths in braces as for every network: TwoLayerNet<...>({n_x, n_h, n_y}, {.seed = 2}).
+  /// \throws ValueError, ShapeError as above
+  template <std::size_t N>
+  TwoLayerNet(const Width (&widths)[N], const Options& options)
+      : TwoLayerNet(widths[0], widths[N > 1 ? 1 : 0], widths[N - 1], options) {
+    (void)detail::WidthsFit<int(N), 2>::value;
+  }
 
   /// Sizes as the type fixes them.
   explicit TwoLayerNet(const Options& options = {}) requires(Features != Dynamic && HiddenUnits != Dynamic &&

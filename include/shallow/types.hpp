@@ -21,6 +21,7 @@
 
 #include <bit>
 #include <concepts>
+#include <limits>
 
 // Eigen 5 counts on from here: its 5.0 is 3.5 to those who ask as before.
 static_assert(EIGEN_VERSION_AT_LEAST(3, 4, 0), "shallow: Eigen: expected 3.4 or later");
@@ -46,13 +47,39 @@ concept Scalar = !Eigen::NumTraits<T>::IsComplex && !Eigen::NumTraits<T>::IsInte
   { a < b } -> std::convertible_to<bool>;
 };
 
+// Every matrix type that the library spells states its order: EIGEN_DEFAULT_TO_ROW_MAJOR changes nothing.
+
 /// A matrix of run-time size, column after column: a column is a sample and lies contiguous in memory.
 template <Scalar T>
-using Matrix = Eigen::Matrix<T, Dynamic, Dynamic>;
+using Matrix = Eigen::Matrix<T, Dynamic, Dynamic, Eigen::ColMajor>;
 
 /// A column vector of run-time size.
 template <Scalar T>
-using Vector = Eigen::Matrix<T, Dynamic, 1>;
+using Vector = Eigen::Matrix<T, Dynamic, 1, Eigen::ColMajor>;
+
+/// A number of features, units or outputs, made of any integer: int, Index, std::size_t. (In braces C++ refuses a
+/// std::size_t where an Index is wanted.) What an Index cannot hold becomes the largest or the smallest Index, which no
+/// network accepts.
+class Width {
+ public:
+  /// This number.
+  template <std::integral Integer>
+    requires(!std::same_as<Integer, bool>)
+  constexpr Width(Integer n) : n_(nearest(n)) {}
+  /// The number.
+  constexpr Index value() const { return n_; }
+
+ private:
+  template <class Integer>
+  static constexpr Index nearest(Integer n) {
+    constexpr Integer zero{0};
+    const auto converted = static_cast<Index>(n);
+    if (static_cast<Integer>(converted) == n && (converted < 0) == (n < zero)) return converted;
+    return n < zero ? (std::numeric_limits<Index>::min)() : (std::numeric_limits<Index>::max)();
+  }
+
+  Index n_;
+};
 
 namespace detail {
 
