@@ -38,6 +38,7 @@
 #include <concepts>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 namespace shallow {
 namespace detail {
@@ -143,13 +144,16 @@ EIGEN_ALWAYS_INLINE P apply(const P& x) {
 template <class T>
 concept DenseExpression = std::is_base_of_v<Eigen::DenseBase<T>, T>;
 
-/// A function of numbers and of Eigen expressions. An object and no overload set, so that an unqualified tanh(x) inside
-/// of this namespace does not also find Eigen's.
+template <class T>
+concept Number = !DenseExpression<T> && !std::integral<T> && Scalar<T>;
+
+/// A function of numbers and of Eigen expressions.
 template <class Kernel>
 struct Elementwise {
-  template <class T>
-    requires(!DenseExpression<T> && !std::integral<T> && Scalar<T>)
-  T operator()(const T& x) const { return CoefficientOp<Kernel, T>{}(x); }
+  template <Number T>
+  T operator()(const T& x) const {
+    return CoefficientOp<Kernel, T>{}(x);
+  }
   double operator()(std::integral auto x) const { return (*this)(static_cast<double>(x)); }
 
   template <class Derived>
@@ -159,22 +163,91 @@ struct Elementwise {
   }
 };
 
+/// What is no number, and yet a function of numbers takes it: a dense Eigen expression.
+template <class X, class Kernel>
+concept DenseArgument = !Number<std::remove_cvref_t<X>> && !std::integral<std::remove_cvref_t<X>> &&
+                        std::invocable<const Elementwise<Kernel>&, X>;
+
+/// An integer, taken as double.
+struct Whole {
+  template <std::integral T>
+  Whole(T x) : value(static_cast<double>(x)) {}  // implicit: see below
+  double value;
+};
+
 }  // namespace detail
 
 // Each of these returns for an Eigen expression an expression again, evaluated when assigned; like Eigen's own x.tanh()
 // it refers to the matrices in x, which must outlive it.
+//
+// Functions and no objects, so that beside `using namespace shallow` a bare tanh(0.5) is an overload of the C library's
+// and of std's. Never an ambiguous one: the C library's tanh(double) is no template and comes first; Eigen's, of a
+// base class, come after a template of the expression itself; and for an integer, which std takes by a template that
+// matches as well as any, these ask for a conversion.
 
 /// e^x.
-inline constexpr detail::Elementwise<detail::ExpKernel> exp{};
+template <detail::Number T>
+T exp(const T& x) {
+  return detail::Elementwise<detail::ExpKernel>{}(x);
+}
+/// \overload of a dense Eigen expression, coefficient by coefficient.
+template <detail::DenseArgument<detail::ExpKernel> X>
+auto exp(X&& x) {
+  return detail::Elementwise<detail::ExpKernel>{}(std::forward<X>(x));
+}
+/// \overload of what a function takes as ArrayBase, where Eigen's own exp is as good a match and less constrained.
+template <class Derived>
+  requires detail::DenseArgument < const Eigen::ArrayBase<Derived>
+&, detail::ExpKernel > auto exp(const Eigen::ArrayBase<Derived>& x) {
+  return detail::Elementwise<detail::ExpKernel>{}(x);
+}
+/// \overload of an integer.
+inline double exp(detail::Whole x) { return exp(x.value); }
 
 /// 1 / (1 + e^-x).
-inline constexpr detail::Elementwise<detail::SigmoidKernel> sigmoid{};
+template <detail::Number T>
+T sigmoid(const T& x) {
+  return detail::Elementwise<detail::SigmoidKernel>{}(x);
+}
+/// \overload of a dense Eigen expression, coefficient by coefficient.
+template <detail::DenseArgument<detail::SigmoidKernel> X>
+auto sigmoid(X&& x) {
+  return detail::Elementwise<detail::SigmoidKernel>{}(std::forward<X>(x));
+}
+/// \overload of an integer.
+inline double sigmoid(detail::Whole x) { return sigmoid(x.value); }
 
 /// (e^x - e^-x) / (e^x + e^-x).
-inline constexpr detail::Elementwise<detail::TanhKernel> tanh{};
+template <detail::Number T>
+T tanh(const T& x) {
+  return detail::Elementwise<detail::TanhKernel>{}(x);
+}
+/// \overload of a dense Eigen expression, coefficient by coefficient.
+template <detail::DenseArgument<detail::TanhKernel> X>
+auto tanh(X&& x) {
+  return detail::Elementwise<detail::TanhKernel>{}(std::forward<X>(x));
+}
+/// \overload of what a function takes as ArrayBase, where Eigen's own tanh is as good a match and less constrained.
+template <class Derived>
+  requires detail::DenseArgument < const Eigen::ArrayBase<Derived>
+&, detail::TanhKernel > auto tanh(const Eigen::ArrayBase<Derived>& x) {
+  return detail::Elementwise<detail::TanhKernel>{}(x);
+}
+/// \overload of an integer.
+inline double tanh(detail::Whole x) { return tanh(x.value); }
 
 /// log(1 + e^x), a smooth max(x, 0); its derivative is sigmoid(x).
-inline constexpr detail::Elementwise<detail::SoftplusKernel> softplus{};
+template <detail::Number T>
+T softplus(const T& x) {
+  return detail::Elementwise<detail::SoftplusKernel>{}(x);
+}
+/// \overload of a dense Eigen expression, coefficient by coefficient.
+template <detail::DenseArgument<detail::SoftplusKernel> X>
+auto softplus(X&& x) {
+  return detail::Elementwise<detail::SoftplusKernel>{}(std::forward<X>(x));
+}
+/// \overload of an integer.
+inline double softplus(detail::Whole x) { return softplus(x.value); }
 
 /// log(sum of e^x_i) of a row or column, as max + log(sum of e^(x_i - max)), which cannot overflow.
 ///

@@ -32,7 +32,7 @@ namespace shallow {
 using Index = Eigen::Index;
 
 /// A size that is known at run time only.
-inline constexpr int Dynamic = Eigen::Dynamic;
+using Eigen::Dynamic;
 
 /// A real number type that a network can be built of: float, double, long double, or a type of the user's own (say, a
 /// dual number) that models a real field with an order and for which Eigen::NumTraits is specialised. Complex numbers
