@@ -166,7 +166,7 @@ template <class M, class T, class Target, class L, class O, class ValidationPass
 History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, const O& optimizer,
                     const FitOptions& options, TrainingState<O, T>& state, ValidationPass&& validate) {
   const Index m = samples.count;
-  const Index batch_size = options.batch_size == 0 ? m : std::min(options.batch_size, m);
+  const Index batch_size = options.batch_size == 0 ? m : (std::min)(options.batch_size, m);
   const Index batches = (m + batch_size - 1) / batch_size;
   const bool shuffled = options.shuffle && batches > 1;
   if (!state.seeded) state.random = RandomState(options.seed);
@@ -208,7 +208,7 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
     }
     Progress progress{epoch, options.epochs, 0, batches, 0};
     for (Index first = 0; first < m; first += batch_size) {
-      const Index count = std::min(batch_size, m - first);
+      const Index count = (std::min)(batch_size, m - first);
       const auto J = static_cast<double>(pass(model, first, count, shuffled ? order.data() : nullptr, &gradient));
       if (!std::isfinite(J)) return diverged(epoch, "the loss");
       if (first + count == m) {

@@ -77,7 +77,7 @@ class DifferenceComparison {
     for (Index i = 0; i < size; ++i) {
       const auto g = static_cast<double>(gradient(i));
       const double ga = derivative(theta(i), J, g);
-      const double off = std::abs(g - ga);
+      const double off = (std::abs)(g - ga);
       difference += off * off;
       analytic += g * g;
       numeric += ga * ga;
@@ -89,8 +89,8 @@ class DifferenceComparison {
     }
     const double norm = std::sqrt(analytic) + std::sqrt(numeric);
     // A loss is known to a few epsilons of itself, so a difference quotient to that over the step.
-    const double rounding = 4 * epsilon_ * std::abs(static_cast<double>(J())) / step_ * std::sqrt(double(size));
-    double relative = norm == 0 ? 0 : std::max(std::sqrt(difference) - rounding, 0.0) / norm;
+    const double rounding = 4 * epsilon_ * (std::abs)(static_cast<double>(J())) / step_ * std::sqrt(double(size));
+    double relative = norm == 0 ? 0 : (std::max)(std::sqrt(difference) - rounding, 0.0) / norm;
     if (!std::isfinite(difference) || !std::isfinite(norm)) relative = 1;
     if (size > 0 && (result_.blocks.empty() || relative > result_.worst)) {
       result_.worst = relative;
@@ -128,7 +128,7 @@ class DifferenceComparison {
     const T kept = theta;
     double best = 0;
     double best_off = std::numeric_limits<double>::infinity();
-    double step = step_ * std::max(1.0, std::abs(static_cast<double>(kept)));
+    double step = step_ * (std::max)(1.0, (std::abs)(static_cast<double>(kept)));
     for (int attempt = 0; attempt < 3; ++attempt, step /= 10) {
       theta = kept + T(step);
       const T above = theta;
@@ -137,12 +137,12 @@ class DifferenceComparison {
       const auto lower = static_cast<double>(J());
       const double ga = (upper - lower) / static_cast<double>(above - theta);
       theta = kept;
-      const double off = std::abs(ga - g);
+      const double off = (std::abs)(ga - g);
       if (attempt == 0 || off < best_off) {
         best = ga;
         best_off = off;
       }
-      if (best_off <= tolerance_ * (std::abs(g) + std::abs(ga))) break;
+      if (best_off <= tolerance_ * ((std::abs)(g) + (std::abs)(ga))) break;
     }
     return best;
   }

@@ -98,7 +98,7 @@ struct LayerShape {
 inline bool memory_holds(Index n_in, Index n_out) {
   // So far below the largest Index that what a pass keeps of a tile can be counted, too; and, where an Index has 32
   // bits and so will not count many tiles, that 2^25 parameters are no more than memory has room for.
-  constexpr auto largest = static_cast<double>(std::numeric_limits<Index>::max());
+  constexpr auto largest = static_cast<double>((std::numeric_limits<Index>::max)());
   constexpr double widest = largest / (1 << 15);
   constexpr double most = sizeof(Index) < 8 ? largest / (1 << 6) : widest;
   const auto inputs = static_cast<double>(n_in);

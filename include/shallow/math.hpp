@@ -269,7 +269,7 @@ typename Derived::Scalar log_sum_exp(const Eigen::DenseBase<Derived>& x) {
   constexpr Index block = 64;
   T sum(0);
   for (Index i = 0; i < values.size(); i += block) {
-    sum = T(sum + exp(values.segment(i, std::min(block, values.size() - i)).array() - shift).sum());
+    sum = T(sum + exp(values.segment(i, (std::min)(block, values.size() - i)).array() - shift).sum());
   }
   return T(shift + log(sum));
 }

@@ -232,7 +232,7 @@ struct Adam {
     const auto rate = static_cast<T>(learning_rate / (1 - std::pow(beta1, t)));
     const auto second_correction = static_cast<T>(1 / (1 - std::pow(beta2, t)));
     // An epsilon too small for T must not become 0: 0 / 0 would follow.
-    const T smallest = std::max(static_cast<T>(epsilon), std::numeric_limits<T>::min());
+    const T smallest = (std::max)(static_cast<T>(epsilon), (std::numeric_limits<T>::min)());
     const auto first_share = static_cast<T>(1 - beta1);
     const auto second_share = static_cast<T>(1 - beta2);
     // Where alpha lambda is 0 this multiplies by exactly 1.

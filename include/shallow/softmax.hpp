@@ -29,7 +29,7 @@ void for_column_chunks(const Z& z, F&& f) {
   for (Index first = 0; first < z.cols(); first += kColumnChunk) {
     const Index count = std::min<Index>(kColumnChunk, z.cols() - first);
     ChunkRow<T> top = z.row(0).segment(first, count);
-    for (Index i = 1; i < z.rows(); ++i) top = top.max(z.row(i).segment(first, count));
+    for (Index i = 1; i < z.rows(); ++i) top = (top.max)(z.row(i).segment(first, count));
     f(first, count, top);
   }
 }

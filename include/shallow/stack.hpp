@@ -64,7 +64,7 @@ class ParameterStorage {
   explicit ParameterStorage(std::size_t count) { resize(count); }
 
   void resize(std::size_t count) { numbers_.resize(count + line); }
-  std::size_t size() const { return numbers_.size() - std::min(numbers_.size(), line); }
+  std::size_t size() const { return numbers_.size() - (std::min)(numbers_.size(), line); }
   T* data() { return numbers_.data(); }
   const T* data() const { return numbers_.data(); }
   friend bool operator==(const ParameterStorage& a, const ParameterStorage& b) {
@@ -415,7 +415,7 @@ class Stack {
 
   Index widest_layer() const {
     Index widest = 0;
-    for (Index l = 1; l <= self().depth(); ++l) widest = std::max(widest, self().width(l));
+    for (Index l = 1; l <= self().depth(); ++l) widest = (std::max)(widest, self().width(l));
     return widest;
   }
 
@@ -458,7 +458,7 @@ class Stack {
       }
     }
     if (backward) {
-      const Index widest = input_derivative ? std::max(n_x(), widest_layer()) : widest_layer();
+      const Index widest = input_derivative ? (std::max)(n_x(), widest_layer()) : widest_layer();
       for (Index& delta : workspace.delta_) delta = reserve(tile_size(widest));
     }
     if (workspace.memory_.size() < static_cast<std::size_t>(total)) {
@@ -499,7 +499,7 @@ class Stack {
     prepare(L, workspace, tile, 0, false, false);
     const T* output = workspace.at(workspace.slots_.back().a);
     for (Index first = 0; first < samples.count; first += tile) {
-      const Index t = std::min(tile, samples.count - first);
+      const Index t = (std::min)(tile, samples.count - first);
       forward_tile<L>(detail::input_tile<L>(samples, first, t, workspace.at(workspace.input_)), t, workspace);
       detail::store_tile(detail::TileLayout<T, L>{n_y(), t}, output, a.data() + first * a.outerStride(),
                          a.outerStride());
@@ -557,7 +557,7 @@ class Stack {
     prepare(L, workspace, tile, samples.n_y, backward, dX != nullptr);
     Sum sum(0);
     for (Index first = 0; first < samples.count; first += tile) {
-      const Index t = std::min(tile, samples.count - first);
+      const Index t = (std::min)(tile, samples.count - first);
       const detail::Operand<T> input = detail::input_tile<L>(samples, first, t, workspace.at(workspace.input_));
       forward_tile<L>(input, t, workspace);
 

@@ -76,7 +76,7 @@ struct TileLayout {
   /// All of it as one array, padding included.
   auto flat(T* data) const {
     // A number without packets may have any size, and so any address.
-    constexpr int alignment = packet_size<T> == 1 ? int(Eigen::Unaligned) : std::min(int(Eigen::AlignedMax), 64);
+    constexpr int alignment = packet_size<T> == 1 ? int(Eigen::Unaligned) : (std::min)(int(Eigen::AlignedMax), 64);
     return Eigen::Map<Eigen::Array<T, Dynamic, 1, Eigen::ColMajor>, alignment>(data, size());
   }
 
@@ -101,7 +101,7 @@ template <class T, Index = packet_size<T>>
 Index tile_samples(Index values, Index m) {
   const Index fit = kTileBytes / (std::max<Index>(values, 1) * Index(sizeof(T)));
   const Index whole = std::clamp<Index>(fit / packet_size<T> * packet_size<T>, 64, 512);
-  return std::min(m, whole);  // never less for a larger m: storage that served a batch serves a shorter one
+  return (std::min)(m, whole);  // never less for a larger m: storage that served a batch serves a shorter one
 }
 
 // GCC warns that a packet as a template argument loses its alignment attribute, which PacketBlock does not need.

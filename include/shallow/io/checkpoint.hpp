@@ -109,7 +109,7 @@ class CheckpointFile : public SafetensorsFile {
 
   /// A count: far from where adding one to it would overflow.
   std::int64_t count(const std::string& name) {
-    constexpr std::int64_t most = std::numeric_limits<Index>::max() / 2;
+    constexpr std::int64_t most = (std::numeric_limits<Index>::max)() / 2;
     const std::int64_t value = numbers_of<std::int64_t>(name, {1})[0];
     if (value < 0 || value > most) fail(numbered("0 .. ", most) + " in '" + name + "'", std::to_string(value));
     return value;

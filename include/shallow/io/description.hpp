@@ -205,7 +205,7 @@ template <class G>
 /// \throws ValueError `argument`: expected numbers within the range of float
 template <class T, class Number>
 T rounded(std::string_view function, std::string_view argument, const Number& number) {
-  if (!(std::abs(number) <= static_cast<Number>(std::numeric_limits<T>::max()))) {
+  if (!((std::abs)(number) <= static_cast<Number>((std::numeric_limits<T>::max)()))) {
     raise_expected<ValueError>(function, argument, "numbers within the range of float", exact_text(number));
   }
   return static_cast<T>(number);

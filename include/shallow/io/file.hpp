@@ -84,7 +84,7 @@ inline std::uintmax_t checked_file_size(std::string_view function, const std::fi
 /// The bytes of a file, no more than its size was when it was opened, and no more than an Index counts.
 /// \throws FileError (path): expected `what`, given why not; expected at most so many bytes
 inline std::string read_file(std::string_view function, const std::filesystem::path& path, std::string_view what) {
-  constexpr auto most = static_cast<std::uintmax_t>(std::numeric_limits<Index>::max());
+  constexpr auto most = static_cast<std::uintmax_t>((std::numeric_limits<Index>::max)());
   const std::uintmax_t size = checked_file_size(function, path, what);
   const auto fail = [&](std::string_view expected, std::string_view given) {
     raise_expected<FileError>(function, path.string(), expected, given);
@@ -233,9 +233,9 @@ void append_numbers(std::string& bytes, const std::vector<T>& numbers) {
 /// digits that is not zero.
 inline bool is_tiny(std::string_view text) {
   const std::string_view digits = text.substr(0, text.find_first_of("eE"));
-  const std::size_t point = std::min(digits.find('.'), digits.size());
-  const std::size_t first = std::min(digits.find_first_of("123456789"), digits.size());
-  std::string_view written = text.substr(std::min(digits.size() + 1, text.size()));
+  const std::size_t point = (std::min)(digits.find('.'), digits.size());
+  const std::size_t first = (std::min)(digits.find_first_of("123456789"), digits.size());
+  std::string_view written = text.substr((std::min)(digits.size() + 1, text.size()));
   if (written.starts_with('+')) written.remove_prefix(1);
   std::int64_t exponent = 0;
   const auto error = std::from_chars(written.data(), written.data() + written.size(), exponent).ec;

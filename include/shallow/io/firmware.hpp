@@ -84,7 +84,7 @@ class FirmwareWriter {
                                   {"classes", classes(options.classes, net.n_y())},
                                   {"constant bytes", bytes(count)},
                                   {"array bytes", bytes(odd_ + even_)},
-                                  {"largest", number_literal(std::numeric_limits<T>::max())},
+                                  {"largest", number_literal((std::numeric_limits<T>::max)())},
                                   // Two numbers scaled by this have a product, and 2^31 such a sum, in range.
                                   {"tiny", is_float ? "0x1p-80f" : "0x1p-528"},
                                   {"constants", constants_},
@@ -180,7 +180,7 @@ class FirmwareWriter {
     const bool is_odd = layers_ % 2 == 1;
     const std::string from = layers_ == 1 && !has_scaler_ ? "x" : is_odd ? "even" : "odd";
     const std::string to = last ? "y" : is_odd ? "odd" : "even";
-    if (!last) (is_odd ? odd_ : even_) = std::max(is_odd ? odd_ : even_, layer.n_out());
+    if (!last) (is_odd ? odd_ : even_) = (std::max)(is_odd ? odd_ : even_, layer.n_out());
     body_ += "  " + title + "\n  detail::dense(detail::weights_" + number + ", detail::biases_" + number + ", " + from +
              ", " + n_in + ", " + to + ", " + n_out + ");\n";
     visit_activation(layer.activation(), [&](const auto& g) { write_activation(g, to, n_out); });

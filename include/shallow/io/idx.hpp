@@ -169,12 +169,12 @@ class IdxReader {
   /// Sets value_bytes_; the shape is refused if a file of this size cannot hold it.
   void check_size(std::size_t value_size) {
     constexpr std::uint64_t expansion = 1032;  // of deflate, at most: zlib's technical notes
-    constexpr auto representable = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+    constexpr auto representable = static_cast<std::uint64_t>((std::numeric_limits<std::ptrdiff_t>::max)());
     const bool plain = gzdirect(file_.get()) != 0;
     const std::uint64_t header = 4 + 4 * shape_.size();
-    std::uint64_t most =
-        plain ? file_size_ - std::min(file_size_, header) : expansion * std::min(file_size_, representable / expansion);
-    most = std::min(most, representable);
+    std::uint64_t most = plain ? file_size_ - (std::min)(file_size_, header)
+                               : expansion * (std::min)(file_size_, representable / expansion);
+    most = (std::min)(most, representable);
     std::uint64_t bytes = value_size;
     for (const Index size : shape_) {
       const auto factor = static_cast<std::uint64_t>(size);
@@ -198,7 +198,7 @@ class IdxReader {
     constexpr std::size_t chunk = std::size_t{1} << 30U;  // gzread counts in int
     std::size_t total = 0;
     while (total < size) {
-      const int count = gzread(file_.get(), to + total, static_cast<unsigned>(std::min(chunk, size - total)));
+      const int count = gzread(file_.get(), to + total, static_cast<unsigned>((std::min)(chunk, size - total)));
       if (count <= 0) break;
       total += static_cast<std::size_t>(count);
     }

@@ -155,7 +155,7 @@ class NpyHeaderParser {
     std::size_t digits = 0;
     for (; digits < text_.size() && text_[digits] >= '0' && text_[digits] <= '9'; ++digits) {
       const auto digit = static_cast<std::uint64_t>(text_[digits] - '0');
-      if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) {
+      if (value > ((std::numeric_limits<std::uint64_t>::max)() - digit) / 10) {
         fail("a dimension below 2^64", "a larger one");
       }
       value = 10 * value + digit;
@@ -226,7 +226,7 @@ Eigen::Matrix<T, Dynamic, Dynamic> read_npy(const std::filesystem::path& path) {
          std::to_string(available - rows * cols * sizeof(T)) + " more bytes");
   }
 
-  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
+  constexpr auto most = static_cast<std::uint64_t>((std::numeric_limits<Index>::max)());
   if (rows > most || cols > most) fail("dimensions that fit an Index", shape);
   Eigen::Matrix<T, Dynamic, Dynamic> matrix(static_cast<Index>(rows), static_cast<Index>(cols));
   const char* from = bytes.data() + start + length;

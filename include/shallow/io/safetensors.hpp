@@ -122,9 +122,9 @@ class ModelFile : public SafetensorsFile {
     for (const TensorEntry& tensor : tensors()) {
       const std::size_t point = tensor.name.find('.');
       int place = 0;
-      const char* const end = tensor.name.data() + std::min(point, tensor.name.size());
+      const char* const end = tensor.name.data() + (std::min)(point, tensor.name.size());
       const auto [last, error] = std::from_chars(tensor.name.data(), end, place);
-      const std::string_view kind = std::string_view(tensor.name).substr(std::min(point + 1, tensor.name.size()));
+      const std::string_view kind = std::string_view(tensor.name).substr((std::min)(point + 1, tensor.name.size()));
       if (error != std::errc() || last != end || place < 0 || (kind != "weight" && kind != "bias")) {
         fail("tensors named as '0.weight' and '0.bias'", quoted_excerpt(tensor.name));
       }
@@ -225,11 +225,11 @@ class ModelFile : public SafetensorsFile {
   template <class G>
   static bool set(G& g, std::string_view text) {
     const auto take = [&](auto& setting, bool last) {
-      const std::size_t end = last ? text.size() : std::min(text.find(' '), text.size());
+      const std::size_t end = last ? text.size() : (std::min)(text.find(' '), text.size());
       double number = 0;
       if (!parse_number(text.substr(0, end), number) || !std::isfinite(number)) return false;
       setting = static_cast<std::remove_reference_t<decltype(setting)>>(number);
-      text.remove_prefix(std::min(end + 1, text.size()));
+      text.remove_prefix((std::min)(end + 1, text.size()));
       return true;
     };
     return std::apply(
@@ -242,9 +242,9 @@ class ModelFile : public SafetensorsFile {
   static std::vector<std::string> list(std::string_view text) {
     std::vector<std::string> items;
     while (!text.empty()) {
-      const std::size_t end = std::min(text.find(", "), text.size());
+      const std::size_t end = (std::min)(text.find(", "), text.size());
       items.emplace_back(text.substr(0, end));
-      text.remove_prefix(std::min(end + 2, text.size()));
+      text.remove_prefix((std::min)(end + 2, text.size()));
     }
     return items;
   }
@@ -258,7 +258,7 @@ class ModelFile : public SafetensorsFile {
         fail("finite numbers separated by spaces as " + key, quoted_excerpt(word));
       }
       values.push_back(value);
-      rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+      rest.remove_prefix((std::min)(word.size() + 1, rest.size()));
     }
     return values;
   }
