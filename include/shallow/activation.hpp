@@ -254,7 +254,7 @@ struct LeakyReLU {
     return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   /// \throws ValueError slope: expected finite and >= 0
-  void check() const {
+  void(check)() const {
     if (!(slope >= 0) || !std::isfinite(slope)) {
       detail::raise_expected<ValueError>("LeakyReLU", "slope", "finite and >= 0", detail::to_text(slope));
     }
@@ -377,7 +377,7 @@ bool is_described(const G& g) {
 /// Lets an activation refuse its own settings.
 template <class G>
 void check_activation(const G& g) {
-  if constexpr (requires { g.check(); }) g.check();
+  if constexpr (requires { (g.check)(); }) (g.check)();
 }
 
 }  // namespace detail

@@ -301,20 +301,20 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
   auto layer(Index l) const& { return shape(l).view(parameters_.data() + offset(l)); }
   /// A view of what is about to be gone does not compile.
   auto layer(Index l) const&& = delete;  // a view of a model that is about to be gone
-  /// Layer I, counted from 0: as a Network has it.
+  /// Layer K, counted from 0: as a Network has it.
   /// \throws ValueError l: expected 0 .. depth - 1
   /// \throws ShapeError model: expected parameters
-  template <std::size_t I>
+  template <std::size_t K>
   auto layer() & {
-    return layer(Index(I));
+    return layer(Index(K));
   }
   /// The same, to read.
-  template <std::size_t I>
+  template <std::size_t K>
   auto layer() const& {
-    return layer(Index(I));
+    return layer(Index(K));
   }
   /// A view of what is about to be gone does not compile.
-  template <std::size_t I>
+  template <std::size_t K>
   auto layer() const&& = delete;  // a view of a model that is about to be gone
 
   /// The activation of the last layer.

@@ -291,7 +291,7 @@ History fit(M& model, const Eigen::DenseBase<X>& x, const Y& y, const O& optimiz
   static_assert(Loss<L, T>, "shallow: what follows the options is no loss: it lacks value(a, y) or gradient(a, y, dA)");
 
   detail::check_options(options);
-  optimizer.check();
+  (optimizer.check)();
   const auto input = detail::as_input<T>(x);
   if constexpr (requires { model.output_activation(); }) {
     detail::uses_logits("fit", loss, model.output_activation());
@@ -329,7 +329,7 @@ template <Trainable M, class X, Targets Y, Optimizer<typename M::Scalar> O, clas
 typename M::Scalar step(M& model, const X& x, const Y& y, const O& optimizer,
                         typename O::template State<typename M::Scalar>& state, const L& loss,
                         StepWorkspace<M>& workspace) {
-  optimizer.check();
+  (optimizer.check)();
   workspace.gradient.resize(model.parameters().size());
   const auto J =
       std::as_const(model).loss_and_gradient(x, detail::dense_for<M, L>(y), loss, workspace.gradient, workspace.pass);

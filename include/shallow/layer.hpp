@@ -237,15 +237,15 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
 
   /// Layer 0, the only one, as a view: as a network has it.
   /// \throws ShapeError model: expected parameters
-  template <std::size_t I>
-    requires(I == 0)
+  template <std::size_t K>
+    requires(K == 0)
   auto layer() & { return view(parameters_.data()); }
   /// The same, to read.
-  template <std::size_t I>
-    requires(I == 0)
+  template <std::size_t K>
+    requires(K == 0)
   auto layer() const& { return view(parameters_.data()); }
   /// A view of what is about to be gone does not compile.
-  template <std::size_t I>
+  template <std::size_t K>
   auto layer() const&& = delete;  // a view of a model that is about to be gone
 
   /// A = g(W X + b) (n_out x m); the same as predict(X).

@@ -227,7 +227,7 @@ struct CategoricalCrossEntropy {
     // (max - y' z) + log(1 + ...) sample by sample: two numbers >= 0, so that no sum of losses comes out negative.
     if constexpr (Z::IsRowMajor) {
       detail::for_column_chunks(z, [&](Index first, Index count, const detail::ChunkRow<T>& top) {
-        detail::ChunkRow<T> sum = detail::ChunkRow<T>::Zero(count);
+        detail::ChunkRow<T> sum = (detail::ChunkRow<T>::Zero)(count);
         for (Index i = 0; i < z.rows(); ++i) sum += shallow::exp(z.row(i).segment(first, count) - top);
         for (Index j = 0; j < count; ++j) total += (top(j) - detail::target_logit(z, y, first + j)) + log(sum(j));
       });

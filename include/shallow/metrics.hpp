@@ -178,7 +178,7 @@ using CountMatrix = Eigen::Matrix<int, Dynamic, Dynamic, Eigen::ColMajor>;
 template <class DerivedA, Targets TargetsY>
 CountMatrix confusion_matrix(const Eigen::DenseBase<DerivedA>& A, const TargetsY& Y) {
   const Index n = detail::class_count(A.rows());
-  CountMatrix counts = CountMatrix::Zero(n, n);
+  CountMatrix counts = (CountMatrix::Zero)(n, n);
   detail::for_each_sample("confusion_matrix", A, detail::dense(Y), [&](Index j, Index actual, Index predicted) {
     if (predicted == detail::no_class) {
       detail::raise_expected<ValueError>("confusion_matrix", "A", "no NaN", "NaN in column " + detail::to_text(j));

@@ -145,17 +145,17 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
   /// The same.
   Vector<Scalar> parameters() const&& { return parameters(); }
 
-  /// Layer I, counted from 0, as a view: `net.layer<0>().weights()` is W[1].
+  /// Layer K, counted from 0, as a view: `net.layer<0>().weights()` is W[1].
   /// \throws ShapeError model: expected parameters
-  template <std::size_t I>
-    requires(I < layers)
-  auto layer() & { return view<I>(parameters_.data()); }
+  template <std::size_t K>
+    requires(K < layers)
+  auto layer() & { return view<K>(parameters_.data()); }
   /// The same, to read.
-  template <std::size_t I>
-    requires(I < layers)
-  auto layer() const& { return view<I>(parameters_.data()); }
+  template <std::size_t K>
+    requires(K < layers)
+  auto layer() const& { return view<K>(parameters_.data()); }
   /// A view of what is about to be gone does not compile.
-  template <std::size_t I>
+  template <std::size_t K>
   auto layer() const&& = delete;  // a view of a model that is about to be gone
   /// The number of a layer is part of its type: net.layer<0>(), not net.layer(0).
   void layer(Width l) const = delete;  // write net.layer<0>(): the layers are of different types
@@ -215,10 +215,10 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
     for (std::size_t l = 0; l < (std::min)(N, numbers.size()); ++l) numbers[l] = widths[l].value();
     return numbers;
   }
-  template <std::size_t I, class Number>
+  template <std::size_t K, class Number>
   auto view(Number* data) const {
     detail::require_parameters("Network", Index(parameters_.size()));
-    return std::get<I>(shapes_).view(data + offset(I));
+    return std::get<K>(shapes_).view(data + offset(K));
   }
 
   template <class L>

@@ -30,7 +30,7 @@ namespace shallow {
 template <class O, class T = double>
 concept Optimizer = std::copyable<O> && requires(const O optimizer, Eigen::Map<Vector<T>> parameters,
                                                  const Vector<T> gradient, typename O::template State<T> state) {
-  optimizer.check();
+  (optimizer.check)();
   optimizer.step(parameters, gradient, state);
 };
 
@@ -91,7 +91,7 @@ struct GradientDescent {
   };
 
   /// \throws ValueError learning_rate: expected > 0 and finite
-  void check() const { detail::check_positive("GradientDescent", "learning_rate", learning_rate); }
+  void(check)() const { detail::check_positive("GradientDescent", "learning_rate", learning_rate); }
 
   /// \throws ShapeError gradient: expected the size of the parameters
   template <class T>
@@ -134,7 +134,7 @@ struct Momentum {
   };
 
   /// \throws ValueError learning_rate: expected > 0 and finite; momentum: expected >= 0 and < 1
-  void check() const {
+  void(check)() const {
     detail::check_positive("Momentum", "learning_rate", learning_rate);
     detail::check_fraction("Momentum", "momentum", momentum);
   }
@@ -205,7 +205,7 @@ struct Adam {
 
   /// \throws ValueError learning_rate, epsilon: expected > 0 and finite; beta1, beta2: expected >= 0 and < 1;
   ///         weight_decay: expected >= 0 and finite
-  void check() const {
+  void(check)() const {
     detail::check_positive("Adam", "learning_rate", learning_rate);
     detail::check_fraction("Adam", "beta1", beta1);
     detail::check_fraction("Adam", "beta2", beta2);

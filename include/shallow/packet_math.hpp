@@ -94,9 +94,9 @@ EIGEN_ALWAYS_INLINE Packet multiply_add(const Packet& a, const Packet& b, const 
 /// c[0] + c[1] x + c[2] x^2 + ..., Horner's rule. A pack, not a loop: it is unrolled at every optimisation level.
 template <class Packet, class T, std::size_t N>
 EIGEN_ALWAYS_INLINE Packet polynomial(const Packet& x, const std::array<T, N>& c) {
-  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+  return [&]<std::size_t... K>(std::index_sequence<K...>) {
     Packet sum = all<Packet>(c[N - 1]);
-    ((sum = multiply_add(sum, x, all<Packet>(c[N - 2 - I]))), ...);
+    ((sum = multiply_add(sum, x, all<Packet>(c[N - 2 - K]))), ...);
     return sum;
   }
   (std::make_index_sequence<N - 1>{});

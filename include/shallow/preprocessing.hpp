@@ -52,7 +52,6 @@ class StandardScaler {
     }
     detail::check_finite("StandardScaler", "X", samples);
     using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
-    using std::abs;
     using std::sqrt;
     const auto m = static_cast<Sum>(static_cast<double>(samples.cols()));
     means_.resize(samples.rows());
@@ -67,7 +66,7 @@ class StandardScaler {
         squares += deviation * deviation;
       }
       const Sum scale = sqrt(squares / m);
-      const Sum rounding = m * Sum(Eigen::NumTraits<Sum>::epsilon()) * abs(mean);
+      const Sum rounding = m * Sum(Eigen::NumTraits<Sum>::epsilon()) * (mean < Sum(0) ? Sum(-mean) : mean);
       means_(i) = T(mean);
       scales_(i) = rounding < scale ? T(scale) : T(1);
     }

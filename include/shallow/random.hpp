@@ -207,9 +207,9 @@ class RandomState {
   /// x_{k+624} = x_{k+397} ^ (highest bit of x_k, the other bits of x_{k+1}) A, for a whole round of words.
   EIGEN_DONT_INLINE void renew() {
     auto& x = state_.key;
-    const auto twist = [&](std::size_t k, std::size_t next, std::size_t far) {
+    const auto twist = [&](std::size_t k, std::size_t next, std::size_t other) {
       const std::uint32_t y = (x[k] & kHighest) | (x[next] & ~kHighest);
-      x[k] = x[far] ^ y >> 1U ^ ((y & 1U) * 0x9908b0dfU);
+      x[k] = x[other] ^ y >> 1U ^ ((y & 1U) * 0x9908b0dfU);
     };
     for (std::size_t k = 0; k < 227; ++k) twist(k, k + 1, k + 397);
     for (std::size_t k = 227; k < 623; ++k) twist(k, k + 1, k - 227);

@@ -336,7 +336,8 @@ class Stack {
   /// \throws ShapeError, ValueError as above
   template <class X, class D>
   Gradients<T> backward(const Eigen::DenseBase<X>& x, const Eigen::DenseBase<D>& dA) const {
-    Gradients<T> result{T(0), Vector<T>::Zero(parameter_count()), Matrix<T>::Zero(n_x(), x.cols()), parameter_blocks()};
+    Gradients<T> result{T(0), (Vector<T>::Zero)(parameter_count()), (Matrix<T>::Zero)(n_x(), x.cols()),
+                        parameter_blocks()};
     Workspace workspace;
     backward(x, dA, result.parameters, workspace, &result.X);
     return result;

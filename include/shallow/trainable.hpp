@@ -147,7 +147,7 @@ Gradients<typename M::Scalar> gradients(const M& model, const X& x, const Y& giv
   using T = typename M::Scalar;
   const auto& y = detail::dense_for<M, L>(given);
   typename M::Workspace workspace;
-  Gradients<T> result{T(0), Vector<T>::Zero(model.parameters().size()), {}, model.parameter_blocks()};
+  Gradients<T> result{T(0), (Vector<T>::Zero)(model.parameters().size()), {}, model.parameter_blocks()};
   if constexpr (requires { model.loss_and_gradient(x, y, loss, result.parameters, workspace, &result.X); }) {
     result.X.resize(x.rows(), x.cols());
     result.loss = model.loss_and_gradient(x, y, loss, result.parameters, workspace, &result.X);

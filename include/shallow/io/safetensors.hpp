@@ -278,12 +278,12 @@ struct FromFile;
 
 template <class Shape, class T>
 void check_layer(const ModelFile& file, const SavedLayer<T>& layer, std::size_t l) {
-  const auto check = [&](int fixed, Index size, const char* what) {
+  const auto expect = [&](int fixed, Index size, const char* what) {
     if (fixed == Dynamic || fixed == size) return;
     file.fail(std::to_string(fixed) + what + std::to_string(l) + ", as the type says", std::to_string(size));
   };
-  check(Shape::inputs, layer.n_in, " inputs of layer ");
-  check(Shape::outputs, layer.n_out, " outputs of layer ");
+  expect(Shape::inputs, layer.n_in, " inputs of layer ");
+  expect(Shape::outputs, layer.n_out, " outputs of layer ");
 }
 template <class L, class T>
 L layer_from(const ModelFile& file, const SavedLayer<T>& layer, std::size_t l) {
