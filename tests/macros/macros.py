@@ -93,7 +93,7 @@ class Compiler:
 def named(errors, macros, known):
     """The macros that the errors are in: as GCC and Clang say it or, where they do not, by the lines that they show."""
     said = re.findall(r"""(?:macro|symbol) ['"\u2018](\w+)""", errors)
-    shown = re.findall(r"^ *\d* \| (.*)$", errors, re.M)
+    shown = re.findall(r" error: .*\n(.*)", errors)
     for words in (said, re.findall(r"\w+", " ".join(shown))):
         found = sorted({word for word in words if word in macros and word not in known})
         if found:
