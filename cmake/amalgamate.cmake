@@ -3,8 +3,8 @@
 #     cmake -DOUTPUT=shallow.hpp [-DFORWARD=folder] -P cmake/amalgamate.cmake
 #
 # Writes every header that needs Eigen alone into one file, in the order of headers.cmake, which is an order in which
-# each finds above it what it needs. Includes that stand in no #if are gathered at the top, each once; those in an #if
-# stay where they are. The same headers give the same bytes.
+# each finds above it what it needs. Includes that stand in no #if are gathered beneath compiler.hpp, each once; those in
+# an #if stay where they are. The same headers give the same bytes.
 #
 # FORWARD gets a folder of headers of the usual names, each of which includes OUTPUT alone: a program that is written for
 # the folder is compiled against the one file by putting that folder first.
@@ -75,6 +75,10 @@ foreach(header IN LISTS headers)
     endif()
     string(APPEND body "${line}\n")
   endwhile()
+  if(header STREQUAL "compiler.hpp")
+    set(first "${body}")
+    set(body "")
+  endif()
 endforeach()
 
 list(REMOVE_DUPLICATES includes)
@@ -93,7 +97,7 @@ ${license}
 #ifdef SHALLOW_VERSION_MAJOR
 #error \"shallow: the one file and the folder of headers, or two of one file, meet in one program text\"
 #endif
-
+${first}
 ${includes}
 ${body}")
 

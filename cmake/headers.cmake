@@ -6,6 +6,7 @@
 # The core; Eigen is its only dependency.
 set(SHALLOW_CORE_HEADERS
     version.hpp
+    compiler.hpp
     types.hpp
     error.hpp
     random.hpp

@@ -40,7 +40,8 @@ foreach(header IN LISTS SHALLOW_HEADERS_IN_ORDER)
       list(APPEND brought_by_${header} ${brought_by_${CMAKE_MATCH_1}})
     elseif(line MATCHES "\"")
       complain("${header}: includes \"${name}\"; own headers are spelled \"shallow/...\"")
-    elseif(header IN_LIST SHALLOW_CORE_HEADERS AND NOT name MATCHES "^(Eigen/[A-Z][A-Za-z]*|[a-z_]+)$")
+    elseif(header IN_LIST SHALLOW_CORE_HEADERS AND NOT name MATCHES "^(Eigen/[A-Z][A-Za-z]*|[a-z_]+)$"
+           AND NOT "${header} ${name}" STREQUAL "compiler.hpp immintrin.h") # of the compiler itself
       complain("${header}: includes <${name}>; the core needs Eigen and the standard library only")
     endif()
   endforeach()

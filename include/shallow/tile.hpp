@@ -105,8 +105,10 @@ Index tile_samples(Index values, Index m) {
 }
 
 // GCC warns that a packet as a template argument loses its alignment attribute, which PacketBlock does not need.
+#ifdef __GNUC__
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wignored-attributes"
+#endif
 
 /// B (cols x rows) = A' (rows x cols), both column after column, in squares of whole packets.
 template <class T, Index = packet_size<T>>
@@ -140,7 +142,9 @@ void transpose(Index rows, Index cols, const T* a, Index a_stride, T* b, Index b
   one_by_one(whole_rows, rows, 0);
 }
 
+#ifdef __GNUC__
 #pragma GCC diagnostic pop
+#endif
 
 /// An (n x t) matrix in memory, as a product reads it.
 template <class T>

@@ -17,6 +17,8 @@
 #error "shallow: compiler: expected C++20 (-std=c++20, CMAKE_CXX_STANDARD 20), given an older standard"
 #endif
 
+#include "shallow/compiler.hpp"
+
 #include <Eigen/Core>
 
 #include <bit>
