@@ -30,7 +30,17 @@ foreach(library eigen3/Eigen nlohmann protozero)
   file(CREATE_LINK "/usr/include/${library}" "${folder}/headers/${link}" SYMBOLIC)
 endforeach()
 
-foreach(source "${folder}/everything.cpp" "${root}/tests/mixed/side.cpp")
+set(sources "${folder}/everything.cpp" "${root}/tests/mixed/side.cpp")
+if(COMPILER MATCHES "mingw")
+  # Beneath the header that is known for its macros.
+  foreach(macro "" "#define NOMINMAX\n")
+    string(MAKE_C_IDENTIFIER "windows${macro}" source)
+    file(WRITE "${folder}/${source}.cpp" "${macro}#include <winsock2.h>\n#include <windows.h>\n${text}")
+    list(APPEND sources "${folder}/${source}.cpp")
+  endforeach()
+endif()
+
+foreach(source IN LISTS sources)
   execute_process(
     COMMAND ${command} -std=c++${spelling} -fsyntax-only ${warnings} -DSIDE=baseline "-I${root}/include" -isystem
             "${folder}/headers" "${source}"
@@ -39,4 +49,10 @@ foreach(source "${folder}/everything.cpp" "${root}/tests/mixed/side.cpp")
     message(FATAL_ERROR "${COMPILER}, C++${STANDARD}: exit status ${status}\n${said}")
   endif()
 endforeach()
+
+if(COMPILER MATCHES "mingw")
+  execute_process(
+    COMMAND python3 "${root}/tests/macros/macros.py" --folder "${folder}/macros" -- ${command} -std=c++${spelling}
+            "-I${root}/include" -isystem "${folder}/headers" COMMAND_ERROR_IS_FATAL ANY)
+endif()
 message(STATUS "${COMPILER}, C++${STANDARD}: not a word")
