@@ -46,7 +46,12 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr const char* not_finite = "NaN or infinity among them";
+
+/// "nan in row 1, column 3".
+std::string at(double bad, Index row, Index col) {
+  const std::string text = std::isnan(bad) ? "nan" : bad > 0 ? "inf" : "-inf";
+  return text + " in row " + std::to_string(row) + ", column " + std::to_string(col);
+}
 
 /// `call` throws an Error with exactly this text.
 template <class Error>
@@ -112,7 +117,7 @@ void refuses_bad_samples(M net, const std::string& or_labels = "") {
   every_entrance_refuses<ShapeError>(net, X, Matrix<T>(3, 0), targets + "3 x 0");
   for (const double bad : {not_a_number, infinity, -infinity}) {
     every_entrance_refuses<ValueError>(net, with<T>(X, 1, 3, bad), Y,
-                                       std::string("X: expected finite numbers, given ") + not_finite);
+                                       "X: expected finite numbers, given " + at(bad, 1, 3));
   }
   const std::string unit = "Y: expected labels in [0, 1], given ";
   every_entrance_refuses<ValueError>(net, X, with<T>(Y, 2, 3, -0.5), unit + "-0.5 in row 2, column 3");
@@ -147,7 +152,7 @@ void refuses_bad_matrices(const M& net) {
                       [&] { (void)net.backward(Matrix<T>(n_x + 1, 4), dA); });
   refuses<ShapeError>(net, "backward: X: expected at least one sample (column), given " + shape(n_x, 0),
                       [&] { (void)net.backward(Matrix<T>(n_x, 0), Matrix<T>(n_y, 0)); });
-  refuses<ValueError>(net, std::string("backward: X: expected finite numbers, given ") + not_finite,
+  refuses<ValueError>(net, "backward: X: expected finite numbers, given nan in row 0, column 1",
                       [&] { (void)net.backward(with<T>(X, 0, 1, not_a_number), dA); });
 
   // No samples give no columns.
@@ -234,7 +239,7 @@ TEST_CASE("Regression refuses targets that are not finite") {
   const Matrix<double> Y = Matrix<double>::Constant(3, 4, -70);
   for (const double bad : {not_a_number, infinity, -infinity}) {
     every_entrance_refuses<ValueError>(net, X, with<double>(Y, 1, 2, bad),
-                                       std::string("Y: expected finite numbers, given ") + not_finite);
+                                       "Y: expected finite numbers, given " + at(bad, 1, 2));
   }
 }
 
@@ -256,7 +261,7 @@ TEST_CASE("backward names dA, not Y, where dA is wrong") {
                       [&] { (void)net.backward(X, Matrix<double>(dA.topRows(2))); });
   refuses<ShapeError>(net, "backward: dA: expected 3 x 4 (n_y x m), given 3 x 5",
                       [&] { (void)net.backward(X, Matrix<double>(3, 5)); });
-  refuses<ValueError>(net, std::string("backward: dA: expected finite numbers, given ") + not_finite,
+  refuses<ValueError>(net, "backward: dA: expected finite numbers, given inf in row 1, column 1",
                       [&] { (void)net.backward(X, with<double>(dA, 1, 1, infinity)); });
 }
 
@@ -332,7 +337,7 @@ TEST_CASE_FIXTURE(Fixture, "fit refuses validation data that the model does not 
                       fit_with(Matrix<double>(2, 0), Matrix<double>(1, 0)));
   refuses<ShapeError>(net, "fit: validation: Y: expected 1 x 4 (n_y x m), given 1 x 3",
                       fit_with(X, Matrix<double>::Ones(1, 3)));
-  refuses<ValueError>(net, std::string("fit: validation: X: expected finite numbers, given ") + not_finite,
+  refuses<ValueError>(net, "fit: validation: X: expected finite numbers, given nan in row 0, column 0",
                       fit_with(with<double>(X, 0, 0, not_a_number), Y));
   refuses<ValueError>(net, "fit: validation: Y: expected labels in [0, 1], given 2 in row 0, column 1",
                       fit_with(X, with<double>(Y, 0, 1, 2)));

@@ -700,8 +700,10 @@ TEST_CASE_TEMPLATE("MeanSquaredError and losses without a word of their own refu
     CHECK_NOTHROW(check(loss, Y));
     CHECK_NOTHROW(check(loss, with<T>(Y, 0, 1, double(std::numeric_limits<T>::max()))));
     for (const double bad : {not_a_number, infinity, -infinity}) {
+      const std::string given = std::isnan(bad) ? "nan" : bad > 0 ? "inf" : "-inf";
       CHECK_THROWS_WITH_AS(check(loss, with<T>(Y, 1, 2, bad)),
-                           "fit: Y: expected finite numbers, given NaN or infinity among them", ValueError);
+                           ("fit: Y: expected finite numbers, given " + given + " in row 1, column 2").c_str(),
+                           ValueError);
     }
   };
   refuses_all(MeanSquaredError{});

@@ -4,6 +4,7 @@
 #include "shallow/random.hpp"
 #include "shallow/two_layer_net.hpp"
 
+#include "dual.hpp"
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -58,6 +59,85 @@ TEST_CASE_TEMPLATE("scaler: a feature that is constant but for rounding is not b
   CHECK(scaler.transform(X).array().abs().maxCoeff() <= 1000 * std::numeric_limits<T>::epsilon());
 }
 
+TEST_CASE_TEMPLATE("scaler: means and scales neither overflow nor vanish at the ends of the range", T, float, double,
+                   long double) {
+  const T largest = std::numeric_limits<T>::max(), smallest = std::numeric_limits<T>::denorm_min();
+  const T ulps = 8 * std::numeric_limits<T>::epsilon();
+  // 1, 2, 3 in units from the smallest to the largest: mean 2 units, scale sqrt(2/3) of one.
+  for (int exponent = std::numeric_limits<T>::min_exponent - 1; exponent < std::numeric_limits<T>::max_exponent - 1;
+       exponent += 7) {
+    const T unit = std::ldexp(T(1), exponent);
+    const Matrix<T> X{{unit, 2 * unit, 3 * unit}, {-unit, -2 * unit, -3 * unit}};
+    const StandardScaler scaler(X);
+    CHECK(scaler.means()(0) == 2 * unit);
+    CHECK(scaler.means()(1) == -2 * unit);
+    CHECK(scaler.scales()(0) / unit == doctest::Approx(double(std::sqrt(T(2) / 3))).epsilon(1e-6));
+    CHECK(scaler.scales()(1) == scaler.scales()(0));
+    const Matrix<T> scaled = scaler.transform(X);
+    CHECK(double(scaled(0, 2)) == doctest::Approx(std::sqrt(1.5)).epsilon(1e-6));
+    CHECK((scaler.inverse_transform(scaled) - X).cwiseAbs().maxCoeff() <= ulps * 3 * unit);
+    CHECK(StandardScaler(scaler.means(), scaler.scales()) == scaler);
+  }
+
+  const Matrix<T> ends{{largest, -largest, largest, -largest}, {largest, largest, largest, largest}};
+  const StandardScaler of_ends(ends);
+  CHECK(of_ends.means() == Vector<T>{{0, largest}});
+  CHECK(of_ends.scales() == Vector<T>{{largest, 1}});
+  CHECK(of_ends.transform(ends).row(0) == Matrix<T>{{1, -1, 1, -1}});
+  CHECK(of_ends.transform(ends).row(1) == Matrix<T>{{0, 0, 0, 0}});
+  CHECK(of_ends.inverse_transform(of_ends.transform(ends)) == ends);
+
+  // x - mean is beyond the range, (x - mean) / scale is not. A small feature beside it keeps its digits.
+  const Matrix<T> lopsided{{largest, -largest, -largest}, {smallest, 0, 0}, {1, 2, 3}};
+  const StandardScaler of_lopsided(lopsided);
+  const Matrix<T> scaled = of_lopsided.transform(lopsided);
+  CHECK(double(scaled(0, 0)) == doctest::Approx(std::sqrt(2.0)).epsilon(1e-6));
+  CHECK(double(scaled(0, 1)) == doctest::Approx(-std::sqrt(0.5)).epsilon(1e-6));
+  CHECK(double(scaled(2, 2)) == doctest::Approx(std::sqrt(1.5)).epsilon(1e-6));
+  const Matrix<T> back = of_lopsided.inverse_transform(Matrix<T>(scaled * T(0.5)));
+  CHECK(double(back(0, 0) / largest) == doctest::Approx(1.0 / 3).epsilon(1e-6));
+  CHECK(double(back(2, 2)) == doctest::Approx(2.5).epsilon(1e-6));
+  for (Index i = 0; i < 3; ++i) {
+    CHECK(std::isfinite(of_lopsided.means()(i)));
+    CHECK(std::isfinite(of_lopsided.scales()(i)));
+    CHECK(of_lopsided.scales()(i) > T(0));
+  }
+  CHECK(of_lopsided.scales()(1) == smallest);
+
+  CHECK(StandardScaler(Matrix<T>(Matrix<T>::Zero(1, 5))).scales()(0) == T(1));
+  const StandardScaler two(Matrix<T>{{largest, largest, T(1)}});
+  CHECK(double(two.means()(0) / largest) == doctest::Approx(2.0 / 3).epsilon(1e-6));
+  CHECK(double(two.scales()(0) / largest) == doctest::Approx(std::sqrt(2.0) / 3).epsilon(1e-6));
+}
+
+TEST_CASE("scaler: a given scale as small as can be beside a mean as large as can be divides nothing by zero") {
+  const double smallest = std::numeric_limits<double>::denorm_min();
+  const StandardScaler<double> scaler(Vector<double>{{1e300, 0}}, Vector<double>{{smallest, 1}});
+  CHECK(scaler.transform(Matrix<double>{{1e300}, {3}}) == Matrix<double>{{0}, {3}});
+  CHECK(scaler.inverse_transform(Matrix<double>{{0}, {3}}) == Matrix<double>{{1e300}, {3}});
+}
+
+TEST_CASE("scaler: a user's number type is scaled near the ends of its range, too") {
+  using dual::Dual;
+  for (const double unit : {1e-300, 1e-170, 1.0, 1e170, 1e307}) {
+    CAPTURE(unit);
+    Matrix<Dual> X(1, 3);
+    for (Index j = 0; j < 3; ++j) X(0, j) = Dual(double(j + 1) * unit, j == 2 ? 1 : 0);
+    const StandardScaler scaler(X);
+    CHECK(scaler.means()(0).value / unit == doctest::Approx(2));
+    CHECK(scaler.scales()(0).value / unit == doctest::Approx(std::sqrt(2.0 / 3)));
+    // d mean / d x_2 = 1/3 and d scale / d x_2 = (x_2 - mean) / (3 scale).
+    CHECK(scaler.means()(0).slope == doctest::Approx(1.0 / 3));
+    CHECK(scaler.scales()(0).slope == doctest::Approx(std::sqrt(1.5) / 3));
+  }
+  Matrix<Dual> X(2, 1);
+  X << Dual(1), Dual(std::numeric_limits<double>::quiet_NaN());
+  CHECK_THROWS_WITH_AS((StandardScaler(X)), "StandardScaler: X: expected finite numbers, given nan in row 1, column 0",
+                       ValueError);
+  X(1, 0) = Dual(2, std::numeric_limits<double>::infinity());
+  CHECK_THROWS_AS((StandardScaler(X)), ValueError);
+}
+
 TEST_CASE("scaler: one sample, blocks and expressions") {
   const Matrix<double> X = shallow::RandomState(1).randn(6, 30);
   CHECK(StandardScaler(X.col(3)).scales() == Vector<double>::Ones(6));
@@ -82,13 +162,13 @@ TEST_CASE("scaler: what it refuses") {
                        "StandardScaler: X: expected 2 rows (n_x), one column a sample, given 3 x 3", ShapeError);
   CHECK_THROWS_AS(scaler.inverse_transform(Matrix<double>::Ones(3, 3)), ShapeError);
   X(1, 2) = infinity;
-  CHECK_THROWS_WITH_AS((StandardScaler(X)),
-                       "StandardScaler: X: expected finite numbers, given NaN or infinity among them", ValueError);
+  CHECK_THROWS_WITH_AS((StandardScaler(X)), "StandardScaler: X: expected finite numbers, given inf in row 1, column 2",
+                       ValueError);
   const Vector<double> two = Vector<double>::Ones(2);
   CHECK_THROWS_WITH_AS(StandardScaler(two, Vector<double>(Vector<double>::Ones(3))),
                        "StandardScaler: scales: expected 2 x 1, given 3 x 1", ShapeError);
   CHECK_THROWS_WITH_AS(StandardScaler(Vector<double>(infinity * two), two),
-                       "StandardScaler: means: expected finite numbers, given NaN or infinity among them", ValueError);
+                       "StandardScaler: means: expected finite numbers, given inf in row 0, column 0", ValueError);
   for (const double bad : {0.0, -1.0, infinity, std::nan("")}) {
     const Vector<double> scales{{1, bad}};
     CHECK_THROWS_AS(StandardScaler(two, scales), ValueError);

@@ -210,7 +210,7 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
     for (Index first = 0; first < m; first += batch_size) {
       const Index count = (std::min)(batch_size, m - first);
       const auto J = static_cast<double>(pass(model, first, count, shuffled ? order.data() : nullptr, &gradient));
-      if (!std::isfinite(J)) return diverged(epoch, "the loss");
+      if (!is_finite(J)) return diverged(epoch, "the loss");
       if (first + count == m) {
         std::copy_n(model.parameters().data(), size, candidate.data());
         candidate_optimizer = state.optimizer;
@@ -333,8 +333,7 @@ typename M::Scalar step(M& model, const X& x, const Y& y, const O& optimizer,
   workspace.gradient.resize(model.parameters().size());
   const auto J =
       std::as_const(model).loss_and_gradient(x, detail::dense_for<M, L>(y), loss, workspace.gradient, workspace.pass);
-  using std::isfinite;
-  if (isfinite(J)) optimizer.step(model.parameters(), workspace.gradient, state);
+  if (detail::is_finite(J)) optimizer.step(model.parameters(), workspace.gradient, state);
   return J;
 }
 /// The same with the model's default loss and storage of its own.

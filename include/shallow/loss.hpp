@@ -31,8 +31,10 @@
 #include "shallow/softmax.hpp"
 #include "shallow/types.hpp"
 
+#include <array>
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <string>
 #include <type_traits>
 
@@ -63,22 +65,32 @@ inline constexpr bool holds_integers = Eigen::NumTraits<typename Y::Scalar>::IsI
 template <class L>
 concept LabelLoss = L::takes_labels;
 
-/// True if none of the numbers is NaN or infinite: 0 x is 0 for finite x only. Vectorised, unlike Eigen's allFinite().
+/// True if none of the numbers is NaN or infinite. Vectorised, unlike Eigen's allFinite(); by the bits of the exponents
+/// alone, which are those of a power of two, of 0, or of infinity for what is not finite. The largest says all.
 template <class T>
 bool all_finite(Index size, const T* x) {
-  T sum(0);
-  // Four sums at a time: in a single one every addition would wait for the one before.
-  constexpr Index p = packet_size<T>;
-  Packet<T> sums[4] = {all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0))};
   Index i = 0;
-  for (; i + 4 * p <= size; i += 4 * p) {
-    for (Index k = 0; k < 4; ++k) {
-      sums[k] = multiply_add(load<Packet<T>>(x + i + k * p), all<Packet<T>>(T(0)), sums[k]);
+  if constexpr (packet_size<T> != 1) {
+    namespace ei = Eigen::internal;
+    constexpr Index p = packet_size<T>;
+    const auto exponents = all<Packet<T>>(bit_cast<T>(MathConstants<T>::exponent_bits));
+    // Four at a time: a single one would wait for the one before.
+    Packet<T> largest[4] = {all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0))};
+    for (; i + 4 * p <= size; i += 4 * p) {
+      for (Index k = 0; k < 4; ++k) {
+        largest[k] = ei::pmax(largest[k], Packet<T>(ei::pand(load<Packet<T>>(x + i + k * p), exponents)));
+      }
+    }
+    std::array<T, std::size_t(p)> lanes;
+    ei::pstoreu(lanes.data(), ei::pmax(ei::pmax(largest[0], largest[1]), ei::pmax(largest[2], largest[3])));
+    for (const T& lane : lanes) {
+      if (!is_finite(lane)) return false;
     }
   }
-  for (const Packet<T>& part : sums) sum = T(sum + Eigen::internal::predux(part));
-  for (; i < size; ++i) sum = T(sum + x[i] * T(0));
-  return sum == T(0);
+  for (; i < size; ++i) {
+    if (!is_finite(x[i])) return false;
+  }
+  return true;
 }
 
 /// The same of a matrix or array that lies in memory column after column.
@@ -97,21 +109,50 @@ bool all_finite(const Eigen::DenseBase<Derived>& matrix) {
     }
     return true;
   } else {
-    return x.array().isFinite().all();
-  }
-}
-
-/// \throws ValueError `argument`: expected finite numbers
-template <class M>
-void check_finite(const char* function, const char* argument, const M& numbers) {
-  if (!all_finite(numbers)) {
-    raise_expected<ValueError>(function, argument, "finite numbers", "NaN or infinity among them");
+    for (Index j = 0; j < x.cols(); ++j) {
+      for (Index i = 0; i < x.rows(); ++i) {
+        if (!is_finite(T(x.coeff(i, j)))) return false;
+      }
+    }
+    return true;
   }
 }
 
 /// "<text> in row i, column j".
 EIGEN_DONT_INLINE inline std::string at_entry(std::string text, Index i, Index j) {
   return text.append(numbered(" in row ", i)).append(numbered(", column ", j));
+}
+
+/// What a number is that is not finite. (printf may put a sign or more beside NaN.)
+template <class T>
+std::string not_finite_text(const T& number) {
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    using C = MathConstants<T>;
+    if ((bit_cast<typename C::Bits>(number) & ((typename C::Bits(1) << C::mantissa_bits) - 1)) != 0) return "nan";
+  }
+  if (T(0) < number) return "inf";
+  return number < T(0) ? "-inf" : "nan";
+}
+
+/// Throws for the first number, sample after sample, that is not finite. Not inlined: it is the rare end of a check.
+template <class Derived>
+[[noreturn]] EIGEN_DONT_INLINE void raise_not_finite(const char* function, const char* argument,
+                                                     const Eigen::DenseBase<Derived>& numbers) {
+  using T = typename Derived::Scalar;
+  std::string given;
+  for (Index j = 0; j < numbers.cols() && given.empty(); ++j) {
+    for (Index i = 0; i < numbers.rows() && given.empty(); ++i) {
+      const T number = numbers.derived().coeff(i, j);
+      if (!is_finite(number)) given = at_entry(not_finite_text(number), i, j);
+    }
+  }
+  raise_expected<ValueError>(function, argument, "finite numbers", given);
+}
+
+/// \throws ValueError `argument`: expected finite numbers, with the first that is not: "nan in row i, column j"
+template <class M>
+void check_finite(const char* function, const char* argument, const M& numbers) {
+  if (!all_finite(numbers)) raise_not_finite(function, argument, numbers);
 }
 
 /// Throws unless every entry of Y lies in [0, 1]; names the first that does not.

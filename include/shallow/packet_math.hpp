@@ -5,7 +5,8 @@
 /// exp, sigmoid, tanh and softplus of a whole packet of numbers: what math.hpp applies to arrays and single numbers.
 ///
 /// The packets are Eigen's, the operations its generic ones. No branch, and no operation that the compiler is free to
-/// fuse or not: every lane, every packet size and every copy of the code gives the same bits.
+/// fuse or not: every lane, every packet size and every copy of the code gives the same bits. What a flag might let it
+/// rearrange or assume goes through as_rounded() and is_finite().
 
 #include "shallow/types.hpp"
 
@@ -15,6 +16,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -34,6 +37,7 @@ template <>
 struct MathConstants<double> {
   using Bits = std::uint64_t;
   static constexpr int mantissa_bits = 52;
+  static constexpr Bits exponent_bits = 0x7ff0000000000000U;
   /// 1.5 * 2^52 + 1023: added to a number it leaves round(number) + exponent bias in the low bits.
   static constexpr double magic = 0x1.8p52 + 1023;
   /// ln 2 in two parts; the first ends in so many zeros that its product with every exponent is exact.
@@ -51,15 +55,18 @@ struct MathConstants<double> {
   static constexpr std::array exp_odd{0x1.55555555555b7p-3,  0x1.11111111081dep-7,  0x1.a01a01b243bep-13,
                                       0x1.71de29f856e7ap-19, 0x1.ae713740fa8f4p-26, 0x1.5e6d1034e78c2p-33};
   static constexpr double tanh_limit = 19.1;               // from here on tanh rounds to 1
-  static constexpr double sigmoid_limit = 709.8 / 2;       // e^(2 * limit) has the scale 2^1024 = inf, its inverse 0
-  static constexpr double softplus_limit = 709.2 / 2;      // e^(-2 * limit) has the scale 2^-1023, which is stored as 0
+  static constexpr double sigmoid_limit = 709.6 / 2;       // e^(2 * limit) has the scale 2^1024 = inf, its inverse 0
+  static constexpr double softplus_limit = 709.0 / 2;      // e^(-2 * limit) has the scale 2^-1023, which is stored as 0
   static constexpr double exp_low = -746, exp_high = 710;  // beyond these e^x rounds to 0, overflows
+  // The exponents of the two in the middle, 1023.7 and -1022.9, are short of the whole numbers that they round to, so
+  // that no rounding mode takes them any further: one more, and the bits would be those of another number.
 };
 
 template <>
 struct MathConstants<float> {
   using Bits = std::uint32_t;
   static constexpr int mantissa_bits = 23;
+  static constexpr Bits exponent_bits = 0x7f800000U;
   static constexpr float magic = 0x1.8p23F + 127;
   static constexpr float ln2_high = 0x1.62e4p-1F, ln2_low = 0x1.7f7d1cp-20F;
   static constexpr std::array tanh{-0x1.554fe6p-2F, 0x1.0c7dc2p-3F};
@@ -67,8 +74,8 @@ struct MathConstants<float> {
   static constexpr std::array exp_even{0x1.00000cp-1F, 0x1.554a04p-5F, 0x1.71bd7ep-10F};
   static constexpr std::array exp_odd{0x1.55550ep-3F, 0x1.11284ep-7F, 0x1.9b48fcp-13F};
   static constexpr float tanh_limit = 9.1F;
-  static constexpr float sigmoid_limit = 88.8F / 2;
-  static constexpr float softplus_limit = 88.2F / 2;
+  static constexpr float sigmoid_limit = 88.6F / 2;
+  static constexpr float softplus_limit = 88.0F / 2;
   static constexpr float exp_low = -105, exp_high = 89;
 };
 
@@ -76,6 +83,40 @@ struct MathConstants<float> {
 template <class Packet, class Number>
 EIGEN_ALWAYS_INLINE Packet all(const Number& value) {
   return Eigen::internal::pset1<Packet>(packet_scalar_t<Packet>(value));
+}
+
+/// The same number, rounded to its type, and nothing that the compiler knows of: flags such as -fassociative-math let
+/// it take a - b + b for a, and the x87 unit keeps more digits than a double has. Costs no instruction where the number
+/// is in a register.
+template <class P>
+EIGEN_ALWAYS_INLINE P as_rounded(P number) {
+#if defined(__GNUC__) && defined(__SSE2__)
+  __asm__("" : "+v"(number));
+#elif defined(__GNUC__) && (defined(__i386__) || defined(__x86_64__))
+  __asm__("" : "+m"(number));
+#else
+  EIGEN_OPTIMIZATION_BARRIER(number)
+#endif
+  return number;
+}
+
+/// Whether a number is neither NaN nor infinite: by its bits, as some flags let a compiler assume that every one is.
+template <class T>
+bool is_finite(const T& number) {
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    using C = MathConstants<T>;
+    return (bit_cast<typename C::Bits>(number) & C::exponent_bits) != C::exponent_bits;
+  } else if constexpr (std::is_floating_point_v<T> && std::numeric_limits<T>::digits == 64) {
+    std::array<unsigned char, sizeof(T)> bytes;  // of the x87 unit: 64 bits of mantissa, 15 of exponent, the sign
+    std::memcpy(bytes.data(), &number, sizeof(T));
+    return bytes[8] != 0xff || (bytes[9] & 0x7f) != 0x7f;
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return std::isfinite(number);
+  } else if constexpr (requires { isfinite(number); }) {
+    return isfinite(number);
+  } else {
+    return (Eigen::numext::isfinite)(number);
+  }
 }
 
 /// a b + c. All sums of products go through here: left to the compiler, it would fuse some copies of the code and not
@@ -125,7 +166,7 @@ EIGEN_ALWAYS_INLINE Packet divide(const Packet& a, const Packet& b) {
 #endif
 }
 
-/// The square root of a.
+/// The square root of a >= 0.
 template <class Packet>
 EIGEN_ALWAYS_INLINE Packet square_root(const Packet& a) {
 #if defined(EIGEN_VECTORIZE_NEON) && !EIGEN_ARCH_ARM64
@@ -137,6 +178,31 @@ EIGEN_ALWAYS_INLINE Packet square_root(const Packet& a) {
   return Eigen::internal::psqrt(a);
 #endif
 }
+
+// On x86 Eigen estimates square roots of float as a times 1 / sqrt(a), and 0 times infinity is an invalid operation on
+// ordinary input. Those of SSE are as fast if exact; for the longer packets the same estimate, with one step of
+// Newton's, of the next number that has a finite one.
+#ifdef EIGEN_VECTORIZE_SSE2
+EIGEN_ALWAYS_INLINE Eigen::internal::Packet4f square_root(const Eigen::internal::Packet4f& a) { return _mm_sqrt_ps(a); }
+#endif
+#ifdef EIGEN_VECTORIZE_AVX
+template <class Packet, class Estimate>
+EIGEN_ALWAYS_INLINE Packet estimated_square_root(const Packet& a, Estimate&& inverse_square_root) {
+  namespace ei = Eigen::internal;
+  const Packet positive = ei::pmax(a, all<Packet>(std::numeric_limits<float>::min()));
+  const Packet estimate = inverse_square_root(positive);
+  const Packet half = ei::pmul(Packet(ei::pmul(positive, all<Packet>(-0.5F))), estimate);
+  return ei::pmul(a, Packet(ei::pmul(estimate, multiply_add(half, estimate, all<Packet>(1.5F)))));
+}
+EIGEN_ALWAYS_INLINE Eigen::internal::Packet8f square_root(const Eigen::internal::Packet8f& a) {
+  return estimated_square_root(a, [](const auto& x) { return Eigen::internal::Packet8f(_mm256_rsqrt_ps(x)); });
+}
+#endif
+#ifdef EIGEN_VECTORIZE_AVX512
+EIGEN_ALWAYS_INLINE Eigen::internal::Packet16f square_root(const Eigen::internal::Packet16f& a) {
+  return estimated_square_root(a, [](const auto& x) { return Eigen::internal::Packet16f(_mm512_rsqrt14_ps(x)); });
+}
+#endif
 
 /// `magnitude` (>= 0) with the sign of `from`.
 template <class Packet>
@@ -201,11 +267,13 @@ template <class Packet>
 EIGEN_ALWAYS_INLINE Packet shifted_exponent(const Packet& x, double share) {
   using T = packet_scalar_t<Packet>;
   constexpr double log2_e = 0x1.71547652b82fep+0;
-  Packet shifted = multiply_add(x, all<Packet>(T(log2_e * share)), all<Packet>(MathConstants<T>::magic));
-#ifdef __FAST_MATH__
-  EIGEN_OPTIMIZATION_BARRIER(shifted)  // or the compiler takes magic away again and nothing is rounded
-#endif
-  return shifted;
+  return as_rounded(multiply_add(x, all<Packet>(T(log2_e * share)), all<Packet>(MathConstants<T>::magic)));
+}
+
+/// The whole number in round(..) + magic.
+template <class Packet>
+EIGEN_ALWAYS_INLINE Packet exponent_of(const Packet& shifted) {
+  return as_rounded(Eigen::internal::psub(shifted, all<Packet>(MathConstants<packet_scalar_t<Packet>>::magic)));
 }
 
 /// x - n ln 2 * share, with ln 2 in one or two parts.
@@ -214,7 +282,7 @@ EIGEN_ALWAYS_INLINE Packet without_exponent(const Packet& x, const Packet& n, do
   using T = packet_scalar_t<Packet>;
   using C = MathConstants<T>;
   if constexpr (parts == 1) return multiply_add(n, all<Packet>(T(-double(C::ln2_high + C::ln2_low) * share)), x);
-  const Packet rest = multiply_add(n, all<Packet>(T(-double(C::ln2_high) * share)), x);
+  const Packet rest = as_rounded(multiply_add(n, all<Packet>(T(-double(C::ln2_high) * share)), x));
   return multiply_add(n, all<Packet>(T(-double(C::ln2_low) * share)), rest);
 }
 
@@ -233,7 +301,7 @@ EIGEN_ALWAYS_INLINE Exponential<Packet> exponential(const Packet& h) {
   namespace ei = Eigen::internal;
   using C = MathConstants<packet_scalar_t<Packet>>;
   const Packet shifted = shifted_exponent(h, 2.0);
-  const Packet s = without_exponent<parts>(h, ei::psub(shifted, all<Packet>(C::magic)), 0.5);
+  const Packet s = without_exponent<parts>(h, exponent_of(shifted), 0.5);
   const Packet z = ei::pmul(s, s);
   return {power_of_two(shifted), multiply_add(ei::pmul(s, z), polynomial(z, C::tanh), s)};
 }
@@ -247,7 +315,7 @@ EIGEN_ALWAYS_INLINE Packet packet_exp(const Packet& argument) {
   using C = MathConstants<packet_scalar_t<Packet>>;
   const Packet x = ei::pmax(ei::pmin(argument, all<Packet>(C::exp_high)), all<Packet>(C::exp_low));
   const Packet shifted = shifted_exponent(x, 0.5);
-  const Packet r = without_exponent<2>(x, ei::psub(shifted, all<Packet>(C::magic)), 2.0);
+  const Packet r = without_exponent<2>(x, exponent_of(shifted), 2.0);
   const Packet scale = power_of_two(shifted);
   const Packet z = ei::pmul(r, r), one = all<Packet>(1);
   // Even and odd powers apart: two short chains of dependent operations instead of a long one.
@@ -275,7 +343,7 @@ EIGEN_ALWAYS_INLINE Packet packet_tanh(const Packet& x) {
   using C = MathConstants<packet_scalar_t<Packet>>;
   const Packet one = all<Packet>(1);
   const auto [scale, t] = exponential<1>(ei::pmin(ei::pabs(x), all<Packet>(C::tanh_limit)));
-  const Packet below = ei::psub(scale, one), above = ei::padd(scale, one);
+  const Packet below = as_rounded(ei::psub(scale, one)), above = ei::padd(scale, one);
   return with_sign(divide(multiply_add(t, above, below), multiply_add(t, below, above)), x);
 }
 
@@ -293,13 +361,14 @@ EIGEN_ALWAYS_INLINE Packet packet_softplus(const Packet& x) {
   const Packet zero = all<Packet>(0), one = all<Packet>(1);
   const Packet a = ei::pmin(ei::pmul(ei::pabs(x), all<Packet>(T(0.5))), all<Packet>(C::softplus_limit));
   const auto [scale, t] = exponential<2>(ei::pnegate(a));
-  const Packet n = ei::pmul(scale, ei::padd(one, t)), m = ei::psub(one, t);
+  const Packet n = as_rounded(ei::pmul(scale, ei::padd(one, t))), m = as_rounded(ei::psub(one, t));
   const Packet near_one = if_less(a, all<Packet>(T(0.4406867935097715)), one, zero);  // e > sqrt(2) - 1
   const Packet s =
       divide(multiply_add(ei::pnegate(near_one), m, n), multiply_add(ei::padd(all<Packet>(2), near_one), m, n));
-  const Packet base = multiply_add(near_one, all<Packet>(T(0x1.62e42fefa39efp-1)), ei::pmax(x, zero));
+  const Packet base =
+      as_rounded(multiply_add(near_one, all<Packet>(T(0x1.62e42fefa39efp-1)), Packet(ei::pmax(x, zero))));
   const Packet z = ei::pmul(s, s);
-  return ei::padd(base, multiply_add(ei::pmul(s, z), polynomial(z, C::atanh), ei::padd(s, s)));
+  return ei::padd(base, as_rounded(multiply_add(ei::pmul(s, z), polynomial(z, C::atanh), ei::padd(s, s))));
 }
 
 /// The widest packet of numbers of type T; T itself where Eigen has none.

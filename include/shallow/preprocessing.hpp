@@ -12,6 +12,7 @@
 #include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <iosfwd>
 #include <limits>
@@ -21,13 +22,43 @@
 
 namespace shallow {
 
+namespace detail {
+
+/// A power of two near a number and its inverse: over it, neither squares nor sums overflow or vanish, and nothing is
+/// rounded.
+template <class T>
+struct Unit {
+  T value;
+  T inverse;
+};
+template <class T>
+Unit<T> unit_near(const T& size) {
+  if constexpr (std::is_floating_point_v<T>) {
+    using Limits = std::numeric_limits<T>;
+    const int exponent = std::clamp(std::ilogb(size), Limits::min_exponent, Limits::max_exponent - 2);
+    return {std::ldexp(T(1), exponent), std::ldexp(T(1), -exponent)};
+  } else {
+    // Made of constants alone: a number that carries a derivative carries none of this one.
+    Unit<T> unit{T(1), T(1)};
+    const bool large = T(1) < size;
+    for (int i = 0; i < 1020 && (large ? unit.value < size : size < unit.value); ++i) {
+      unit.value = T(unit.value * T(large ? 2 : 0.5));
+      unit.inverse = T(unit.inverse * T(large ? 0.5 : 2));
+    }
+    return unit;
+  }
+}
+
+}  // namespace detail
+
 /// x' = (x - mean) / scale, feature by feature, with the means and standard deviations of the samples it was fitted to:
 ///
 ///     mean_i = 1/m sum_j x_ij        scale_i = sqrt(1/m sum_j (x_ij - mean_i)^2)
 ///
 /// Computed in double or, if T is longer, in T, the deviations from the mean that was found first. A feature that is
 /// constant, to within the rounding of its sum, has scale 1: there is nothing to divide by. (scikit-learn's
-/// StandardScaler does the same.)
+/// StandardScaler does the same.) Features may be as large and as small as T goes: means are finite and scales finite
+/// and > 0, whatever the finite X.
 ///
 /// A regular value: == compares all means and scales.
 template <shallow::Scalar T>
@@ -51,25 +82,10 @@ class StandardScaler {
                                          detail::shape_text(samples.rows(), samples.cols()));
     }
     detail::check_finite("StandardScaler", "X", samples);
-    using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
-    using std::sqrt;
-    const auto m = static_cast<Sum>(static_cast<double>(samples.cols()));
     means_.resize(samples.rows());
     scales_.resize(samples.rows());
-    for (Index i = 0; i < samples.rows(); ++i) {
-      Sum sum(0);
-      for (Index j = 0; j < samples.cols(); ++j) sum += Sum(samples(i, j));
-      const Sum mean = sum / m;
-      Sum squares(0);
-      for (Index j = 0; j < samples.cols(); ++j) {
-        const Sum deviation = Sum(samples(i, j)) - mean;
-        squares += deviation * deviation;
-      }
-      const Sum scale = sqrt(squares / m);
-      const Sum rounding = m * Sum(Eigen::NumTraits<Sum>::epsilon()) * (mean < Sum(0) ? Sum(-mean) : mean);
-      means_(i) = T(mean);
-      scales_(i) = rounding < scale ? T(scale) : T(1);
-    }
+    for (Index i = 0; i < samples.rows(); ++i) fit_feature(samples, i);
+    note_far();
   }
 
   /// With given means and scales (n_x numbers each), of a model file say.
@@ -82,12 +98,13 @@ class StandardScaler {
     }
     detail::check_finite("StandardScaler", "means", means_);
     for (Index i = 0; i < scales_.size(); ++i) {
-      if (!(T(0) < scales_(i)) || !detail::all_finite(1, scales_.data() + i)) {
+      if (!(T(0) < scales_(i)) || !detail::is_finite(scales_(i))) {
         detail::raise_expected<ValueError>(
             "StandardScaler", "scales", "finite numbers > 0",
             detail::numbered((detail::to_text(static_cast<double>(scales_(i))) + " for feature ").c_str(), i));
       }
     }
+    note_far();
   }
 
   /// Features of a sample.
@@ -116,14 +133,22 @@ class StandardScaler {
     const auto samples = detail::as_input<T>(x);
     check_features(samples);
     scaled.resize(samples.rows(), samples.cols());
+    if (far_) {
+      const Vector<T> shares = far_shares();
+      const Vector<T> means = means_.cwiseProduct(shares), scales = scales_.cwiseProduct(shares);
+      scaled.noalias() =
+          (((samples.array().colwise() * shares.array()).colwise() - means.array()).colwise() / scales.array()).matrix();
+      return;
+    }
     scaled.noalias() = ((samples.colwise() - means_).array().colwise() / scales_.array()).matrix();
   }
   /// \private A single sample whose size is in the type: allocates nothing.
   template <int Features>
-  auto transform_sample(const Eigen::Matrix<T, Features, 1, Eigen::ColMajor>& sample) const {
+  Eigen::Matrix<T, Features, 1, Eigen::ColMajor> transform_sample(
+      const Eigen::Matrix<T, Features, 1, Eigen::ColMajor>& sample) const {
+    if (far_) return transform(sample);
     check_features(sample);
-    Eigen::Matrix<T, Features, 1, Eigen::ColMajor> scaled = ((sample - means_).array() / scales_.array()).matrix();
-    return scaled;
+    return ((sample - means_).array() / scales_.array()).matrix();
   }
   /// The way back: X o scales + means (n_x x m).
   /// \throws ShapeError X: expected n_x rows, one column a sample; scaler: expected features
@@ -131,6 +156,12 @@ class StandardScaler {
   Matrix<T> inverse_transform(const Eigen::DenseBase<X>& x) const {
     const auto samples = detail::as_input<T>(x);
     check_features(samples);
+    if (far_) {
+      const Vector<T> shares = far_shares();
+      const Vector<T> means = means_.cwiseProduct(shares), scales = scales_.cwiseProduct(shares);
+      return (((samples.array().colwise() * scales.array()).colwise() + means.array()).colwise() / shares.array())
+          .matrix();
+    }
     return ((samples.array().colwise() * scales_.array()).matrix()).colwise() + means_;
   }
 
@@ -148,8 +179,69 @@ class StandardScaler {
     detail::check_input("StandardScaler", samples, n_x());
   }
 
+  /// Mean and scale of row i, from its numbers over one near the largest of them: their sums and squares are in range.
+  template <class X>
+  void fit_feature(const X& samples, Index i) {
+    using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
+    using std::abs;
+    using std::sqrt;
+    const Index count = samples.cols();
+    const auto m = static_cast<Sum>(static_cast<double>(count));
+    T largest(0);
+    for (Index j = 0; j < count; ++j) {
+      const T size = abs(T(samples(i, j)));
+      if (largest < size) largest = size;
+    }
+    means_(i) = T(0);
+    scales_(i) = T(1);
+    if (!(T(0) < largest)) return;
+    const detail::Unit<Sum> unit = detail::unit_near(Sum(largest));
+    Sum sum(0);
+    for (Index j = 0; j < count; ++j) sum += Sum(samples(i, j)) * unit.inverse;
+    const Sum mean = sum / m;
+    Sum squares(0);
+    for (Index j = 0; j < count; ++j) {
+      const Sum deviation = Sum(samples(i, j)) * unit.inverse - mean;
+      squares += deviation * deviation;
+    }
+    const Sum scale = sqrt(squares / m);
+    const Sum rounding = m * Sum(Eigen::NumTraits<Sum>::epsilon()) * abs(mean);
+    means_(i) = within(T(mean * unit.value), T(T(0) - largest), largest);
+    if (rounding < scale) {
+      T smallest(0);  // what rounds to 0 was the smallest number, or none that a type of the user's own tells
+      if constexpr (std::is_floating_point_v<T>) smallest = std::numeric_limits<T>::denorm_min();
+      scales_(i) = within(T(scale * unit.value), smallest, largest);
+    }
+  }
+
+  /// Rounding may take a mean or a deviation just beyond the largest number that it comes from, and so out of range.
+  static T within(const T& number, const T& low, const T& high) {
+    return number < low ? low : high < number ? high : number;
+  }
+
+  /// Whether x - mean may overflow although (x - mean) / scale does not.
+  bool far_from_zero(Index i) const {
+    if constexpr (std::is_floating_point_v<T>) {
+      const T limit = (std::numeric_limits<T>::max)() * std::numeric_limits<T>::epsilon() / 8;
+      return T(1) <= scales_(i) && (limit < std::abs(means_(i)) || limit < scales_(i));
+    } else {
+      return false;
+    }
+  }
+  void note_far() {
+    far_ = false;
+    for (Index i = 0; i < means_.size(); ++i) far_ = far_ || far_from_zero(i);
+  }
+  /// There both are taken by a quarter of all numbers.
+  Vector<T> far_shares() const {
+    Vector<T> shares(means_.size());
+    for (Index i = 0; i < means_.size(); ++i) shares(i) = T(far_from_zero(i) ? 0.25 : 1);
+    return shares;
+  }
+
   Vector<T> means_;
   Vector<T> scales_;
+  bool far_ = false;
 };
 
 /// StandardScaler(X) has the number type of X.

@@ -18,6 +18,11 @@
 #endif
 
 #include "shallow/compiler.hpp"
+#if (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0) || defined(_M_FP_FAST)
+#error \
+    "shallow: flags: expected NaN and infinity to be numbers, given -ffast-math, -Ofast or -ffinite-math-only: \
+leave that flag out or, for the rest of -ffast-math, add -fno-finite-math-only"
+#endif
 
 #include <Eigen/Core>
 
@@ -27,6 +32,9 @@
 
 // Eigen 5 counts on from here: its 5.0 is 3.5 to those who ask as before.
 static_assert(EIGEN_VERSION_AT_LEAST(3, 4, 0), "shallow: Eigen: expected 3.4 or later");
+
+static_assert(0.1 != static_cast<double>(0.1F),
+              "shallow: flags: expected constants of type double, given -fsingle-precision-constant");
 
 namespace shallow {
 
