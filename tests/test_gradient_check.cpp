@@ -21,7 +21,7 @@ using shallow::Matrix;
 
 namespace {
 
-/// A network whose gradient of one block is wrong by a factor.
+/// A network whose gradient of one block is wrong by a factor, and whose J has something added to it.
 template <class Net>
 struct Planted {
   using Scalar = typename Net::Scalar;
@@ -30,6 +30,7 @@ struct Planted {
   Net net;
   std::string block;
   double factor;
+  double added = 0;
 
   auto parameters() { return net.parameters(); }
   auto parameters() const { return net.parameters(); }
@@ -37,7 +38,7 @@ struct Planted {
   auto default_loss() const { return net.default_loss(); }
   template <class X, class Y, class L>
   Scalar loss(const X& x, const Y& y, const L& l, Workspace& w) const {
-    return net.loss(x, y, l, w);
+    return net.loss(x, y, l, w) + Scalar(added);
   }
   template <class X, class Y, class L, class G>
   Scalar loss_and_gradient(const X& x, const Y& y, const L& l, G& gradient, Workspace& w,
@@ -47,7 +48,7 @@ struct Planted {
       if (b.name == block) gradient.segment(b.offset, b.size()) *= Scalar(factor);
     }
     if (dX && block == "X") *dX *= Scalar(factor);
-    return J;
+    return J + Scalar(added);
   }
 };
 
@@ -204,6 +205,83 @@ TEST_CASE("gradient check: the model is not changed, the verdict prints") {
   out << result;
   CHECK(out.str().find("passed: worst relative difference ") == 0);
   CHECK(out.str().find(result.block + "(") != std::string::npos);
+}
+
+TEST_CASE("gradient check: an error of 1 % behind a J of 5e7, which rounding hides, does not pass") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = (X.row(0).array() > 0).cast<double>();
+  const auto net = deep_net(1);
+  for (const double added : {1e2, 1e3, 1e4, 1e5, 1e6, 5e7, 1e9, 1e12, -5e7}) {
+    CAPTURE(added);
+    for (const auto& block : net.parameter_blocks()) {
+      for (const double factor : {1.01, 0.99}) {
+        const auto wrong = check_gradients(Planted<DynamicNetwork<double>>{net, block.name, factor, added}, X, Y);
+        INFO(wrong.message);
+        CHECK_FALSE(wrong.passed);
+        // Where the block was measured, the error was found; where it was not, it says so.
+        for (const auto& found : wrong.blocks) {
+          if (found.name != block.name) continue;
+          CHECK(found.measured == (found.difference > 2e-3));
+          CHECK(found.measured == (found.rounding < 1e-3));
+          if (!found.measured) CHECK(wrong.message.find("drowned by rounding, in ") != std::string::npos);
+        }
+      }
+    }
+    // Right code is not called wrong: either it passes, or it was not measured.
+    const auto right = check_gradients(Planted<DynamicNetwork<double>>{net, "W1", 1, added}, X, Y);
+    INFO(right.message);
+    bool measured = true;
+    for (const auto& block : right.blocks) measured = measured && block.measured;
+    CHECK(right.passed == measured);
+    CHECK(right.worst <= 1e-7);
+    CHECK(right.message.find(measured ? "passed: " : "NOT MEASURED: ") == 0);
+  }
+  const auto drowned = check_gradients(Planted<DynamicNetwork<double>>{net, "W1", 1.01, 5e7}, X, Y);
+  CHECK(drowned.message.find("NOT MEASURED: ") == 0);
+  CHECK(check_gradients(Planted<DynamicNetwork<double>>{net, "W1", 1.01, 1e2}, X, Y).message.find("FAILED: ") == 0);
+  // What is wrong beyond all rounding is wrong with a large J, too.
+  const auto reversed = check_gradients(Planted<DynamicNetwork<double>>{net, "W2", -1, 1e6}, X, Y);
+  INFO(reversed.message);
+  CHECK(reversed.message.find("FAILED: ") == 0);
+  CHECK(reversed.block == "W2");
+}
+
+TEST_CASE(
+    "gradient check: one block that is drowned beside others that are not is not measured, and so nothing passes") {
+  // Inputs of 1e-9: J hardly knows of the weights that they are multiplied by.
+  Matrix<double> X = shallow::RandomState(1).randn(2, 8);
+  const Matrix<double> Y = shallow::RandomState(2).randn(1, 8);
+  shallow::Network<shallow::Layer<double, shallow::Tanh>, shallow::Layer<double, shallow::Identity>> net(
+      {2, 3, 1}, {.seed = 1, .initializer = shallow::Initializer::gaussian(1)});
+  net.layer<0>().bias() << 0.5, -0.25, 0.75;
+  REQUIRE(check_gradients(net, X, Y).passed);
+  X *= 1e-9;
+  const auto result = check_gradients(net, X, Y);
+  INFO(result.message);
+  CHECK_FALSE(result.passed);
+  CHECK(result.message.find("NOT MEASURED: ") == 0);
+  CHECK(result.message.find("drowned by rounding, in W1, so nothing was checked there") != std::string::npos);
+  for (const auto& block : result.blocks) CHECK(block.measured == (block.name != "W1"));
+  // An error in that block cannot be seen, and is not said to have been; one in another is.
+  CHECK_FALSE(check_gradients(Planted<decltype(net)>{net, "W1", 1.5}, X, Y).passed);
+  const auto other = check_gradients(Planted<decltype(net)>{net, "b1", 1.01}, X, Y);
+  CHECK(other.message.find("FAILED: ") == 0);
+  CHECK(other.block == "b1");
+}
+
+TEST_CASE("gradient check: no verdict says 'difference 0' beside numbers that differ") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = (X.row(0).array() > 0).cast<double>();
+  for (const double scale : {1.0, 0.1, 0.01}) {
+    for (const double added : {0.0, 1e3, 5e7}) {
+      for (const double factor : {1.0, 1.01}) {
+        const auto result =
+            check_gradients(Planted<DynamicNetwork<double>>{deep_net(scale), "b2", factor, added}, X, Y);
+        INFO(result.message);
+        if (result.analytic != result.numeric) CHECK(result.message.find("difference 0 ") == std::string::npos);
+      }
+    }
+  }
 }
 
 TEST_CASE("gradient check: settings are checked") {

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cfenv>
 #include <cmath>
 #include <complex>
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace shallow {
@@ -257,6 +259,36 @@ TEST_CASE_TEMPLATE("infinities, NaN, signed zeros and the ends of the range", T,
   });
 }
 
+#ifdef FE_UPWARD
+// The functions are accurate in the mode "to nearest", which is a precondition; in no mode do they leave their ranges.
+TEST_CASE_TEMPLATE("in other rounding modes sigmoid(-1e30) was 1 and softplus(999.95) NaN", T, float, double) {
+  const ArrayX<T> x = sweep<T>();
+  const auto in_mode = [&](int mode, const auto& f) {
+    std::fesetround(mode);
+    const ArrayX<T> y = f.function(x);
+    std::fesetround(FE_TONEAREST);
+    return y;
+  };
+  for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+    CAPTURE(mode);
+    const ArrayX<T> s = in_mode(mode, SigmoidCase{}), t = in_mode(mode, TanhCase{}), p = in_mode(mode, SoftplusCase{}),
+                    e = in_mode(mode, ExpCase{});
+    int wrong = 0;
+    for (Eigen::Index i = 0; i < x.size(); ++i) {
+      const auto near = [&](T given, long double truth, long double size) {
+        return std::abs(static_cast<long double>(given) - truth) <= 0.01L * size;
+      };
+      const auto z = static_cast<long double>(x[i]);
+      if (!(s[i] >= T(0) && s[i] <= T(1) && near(s[i], SigmoidCase::reference(z), 1))) ++wrong;
+      if (!(t[i] >= T(-1) && t[i] <= T(1) && near(t[i], TanhCase::reference(z), 1))) ++wrong;
+      if (!(p[i] >= T(0) && std::isfinite(p[i]) && near(p[i], SoftplusCase::reference(z), 1 + std::abs(z)))) ++wrong;
+      if (!(e[i] >= T(0))) ++wrong;
+    }
+    CHECK(wrong == 0);
+  }
+}
+#endif
+
 TEST_CASE_TEMPLATE("laws of the four functions", T, float, double) {
   const ArrayX<T> x = sweep<T>();
   const ArrayX<T> mirrored = -x;
@@ -350,6 +382,33 @@ TEST_CASE_TEMPLATE("expressions are vectorised and stay expressions", T, float, 
   CHECK(product(0, 1) == T(0));
   const ArrayX<T> sum = shallow::exp(x) + shallow::tanh(x) + shallow::sigmoid(x) + shallow::softplus(x);
   CHECK((shallow::sum_of_unqualified_calls(x) == sum).all());
+}
+
+TEST_CASE_TEMPLATE("auto e = exp(make_matrix()) referred to a matrix that was gone", T, float, double) {
+  using Plain = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+  const auto make_matrix = [] { return Plain(Plain::Constant(40, 50, T(0.5))); };
+  const auto overwrite = [] { return Plain(Plain::Constant(40, 50, T(-7))); };  // where the temporary was
+  for_each_function([&](auto f) {
+    INFO(std::string(f.name));
+    const auto e = f.function(make_matrix());
+    const Plain other = overwrite();
+    CHECK((e.array() == f.function(T(0.5))).all());
+    static_assert(std::is_same_v<std::remove_const_t<decltype(e)>, Plain>);
+    const Plain kept = make_matrix();
+    Plain moved = make_matrix();
+    static_assert(std::is_same_v<decltype(f.function(std::move(moved))), Plain>);
+    static_assert(std::is_same_v<decltype(f.function(std::move(kept))), Plain>);
+    static_assert(!std::is_same_v<decltype(f.function(kept)), Plain>, "lvalues stay expressions");
+    static_assert(!std::is_same_v<decltype(f.function(kept.block(1, 1, 3, 3))), Plain>, "so do views");
+    const auto small = f.function(Eigen::Array<T, 2, 1>(T(0.5), T(0.25)));
+    static_assert(std::is_same_v<std::remove_const_t<decltype(small)>, Eigen::Array<T, 2, 1>>);
+    CHECK(small(1) == f.function(T(0.25)));
+    // A Ref to a constant expression holds what it was evaluated to.
+    const auto of_copy = f.function(Eigen::Ref<const Plain>(kept + kept));
+    const Plain another = overwrite();
+    CHECK((of_copy.array() == f.function(T(1))).all());
+    CHECK(other == another);
+  });
 }
 
 TEST_CASE("types: what the functions accept and return") {

@@ -31,6 +31,7 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace shallow {
@@ -53,10 +54,14 @@ struct PacketOp {
 };
 
 /// f of a number, an integer being taken as double; the lazy coefficient-wise expression of a matrix or array. As with
-/// Eigen's own expressions, a plain matrix is held by reference and must outlive what is returned.
-template <class X, class F>
-auto each(const X& x, const F& f) {
-  if constexpr (DenseExpression<X>) {
+/// Eigen's own expressions, a plain matrix is held by reference and must outlive what is returned; of a temporary one
+/// an array is returned.
+template <class Argument, class F>
+auto each(Argument&& x, const F& f) {
+  using X = std::remove_cvref_t<Argument>;
+  if constexpr (TemporaryMatrix<Argument>) {
+    return x.array().unaryExpr(PacketOp<typename X::Scalar, F>{f}).eval();
+  } else if constexpr (DenseExpression<X>) {
     return x.derived().array().unaryExpr(PacketOp<typename X::Scalar, F>{f});
   } else if constexpr (std::integral<X>) {
     return f(static_cast<double>(x));
@@ -101,18 +106,18 @@ struct Sigmoid {
 
   /// sigma(z) of a number or, entry by entry, of an array.
   template <class Z>
-  auto operator()(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
+  auto operator()(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
   }
   /// sigma'(z), without the cancellation of 1 - a for large z.
   template <class Z>
-  auto derivative(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
+  auto derivative(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// sigma' in terms of a = sigma(z): a (1 - a).
   template <class A>
-  auto derivative_from_value(const A& a) const {
-    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+  auto derivative_from_value(A&& a) const {
+    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   /// Always true: there is nothing to set.
   friend bool operator==(const Sigmoid&, const Sigmoid&) = default;
@@ -145,18 +150,18 @@ struct Tanh {
 
   /// tanh(z) of a number or, entry by entry, of an array.
   template <class Z>
-  auto operator()(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
+  auto operator()(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
   }
   /// tanh'(z) = 1 - tanh(z)^2.
   template <class Z>
-  auto derivative(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
+  auto derivative(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// tanh' in terms of a = tanh(z): 1 - a^2.
   template <class A>
-  auto derivative_from_value(const A& a) const {
-    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+  auto derivative_from_value(A&& a) const {
+    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   /// Always true: there is nothing to set.
   friend bool operator==(const Tanh&, const Tanh&) = default;
@@ -189,18 +194,18 @@ struct ReLU {
 
   /// max(0, z) of a number or, entry by entry, of an array; NaN stays NaN.
   template <class Z>
-  auto operator()(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
+  auto operator()(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
   }
   /// 1 where z > 0, else 0.
   template <class Z>
-  auto derivative(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
+  auto derivative(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// 1 where a > 0, else 0.
   template <class A>
-  auto derivative_from_value(const A& a) const {
-    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+  auto derivative_from_value(A&& a) const {
+    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   /// Always true: there is nothing to set.
   friend bool operator==(const ReLU&, const ReLU&) = default;
@@ -240,18 +245,18 @@ struct LeakyReLU {
 
   /// g(z) of a number or, entry by entry, of an array; NaN stays NaN.
   template <class Z>
-  auto operator()(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
+  auto operator()(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
   }
   /// 1 where z > 0, else slope.
   template <class Z>
-  auto derivative(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
+  auto derivative(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// The same in terms of a = g(z), which has the sign of z.
   template <class A>
-  auto derivative_from_value(const A& a) const {
-    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+  auto derivative_from_value(A&& a) const {
+    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   /// \throws ValueError slope: expected finite and >= 0
   void(check)() const {
@@ -296,18 +301,18 @@ struct Identity {
 
   /// z itself.
   template <class Z>
-  auto operator()(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet(x); });
+  auto operator()(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
   }
   /// 1, in the shape of z.
   template <class Z>
-  auto derivative(const Z& z) const {
-    return detail::each(z, [g = *this](const auto& x) { return g.packet_derivative(x); });
+  auto derivative(Z&& z) const {
+    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
   }
   /// 1, in the shape of a.
   template <class A>
-  auto derivative_from_value(const A& a) const {
-    return detail::each(a, [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+  auto derivative_from_value(A&& a) const {
+    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
   }
   /// Always true: there is nothing to set.
   friend bool operator==(const Identity&, const Identity&) = default;

@@ -29,13 +29,14 @@ struct GradientCheckBlock {
   std::string name;       ///< "W1", "b1", ..., or "X" for dJ/dX
   double difference = 0;  ///< |g - ga|_2 less what the rounding of J explains, over the norm; 1 if not finite
   double norm = 0;        ///< |g|_2 + |ga|_2, g by backpropagation, ga by differences
-  bool measured = true;   ///< false if the gradient is zero, or so small that the rounding of J drowns it
+  bool measured = true;   ///< false if the gradient is zero, or if the rounding of J may hide an error in it
+  double rounding = 0;    ///< what the rounding of J explains, over the norm
 };
 
 /// The verdict of `check_gradients`.
 struct GradientCheck {
   bool passed = false;                     ///< every block was measured, and none differs by more than the tolerance
-  double worst = 0;                        ///< the largest relative difference of a block
+  double worst = 0;                        ///< the largest difference of a block, as in GradientCheckBlock
   std::string block;                       ///< where that is
   Index row = 0;                           ///< the entry of that block that contributes most
   Index col = 0;                           ///< its column
@@ -63,6 +64,7 @@ class DifferenceComparison {
   DifferenceComparison(const GradientCheckOptions& options) {
     step_ = options.step > 0 ? options.step : std::cbrt(epsilon_);
     tolerance_ = options.tolerance > 0 ? options.tolerance : (epsilon_ > 1e-10 ? 1e-2 : 1e-7);
+    share_ = (std::max)(tolerance_, 1e-3);
   }
 
   /// `theta(i)` is a reference to the number to vary; J() evaluates the loss.
@@ -88,19 +90,25 @@ class DifferenceComparison {
       }
     }
     const double norm = std::sqrt(analytic) + std::sqrt(numeric);
-    // A loss is known to a few epsilons of itself, so a difference quotient to that over the step.
-    const double rounding = 4 * epsilon_ * (std::abs)(static_cast<double>(J())) / step_ * std::sqrt(double(size));
-    double relative = norm == 0 ? 0 : (std::max)(std::sqrt(difference) - rounding, 0.0) / norm;
+    const double apart = std::sqrt(difference);
+    const double rounding = rounding_of(static_cast<double>(J()), step_) * std::sqrt(double(size));
+    const bool measured = !(rounding >= share_ * norm);  // NaN counts as measured: it is an error, not a small number
+    // Where the rounding is a large share, it takes more than that to call a gradient wrong.
+    double relative = norm == 0 ? 0 : (std::max)(apart - (measured ? 1 : 10) * rounding, 0.0) / norm;
     if (!std::isfinite(difference) || !std::isfinite(norm)) relative = 1;
-    if (size > 0 && (result_.blocks.empty() || relative > result_.worst)) {
+    const double whole = norm == 0 ? 0 : apart / norm;
+    // Of blocks that the rounding explains, the one that is most apart.
+    if (size > 0 &&
+        (result_.blocks.empty() || relative > result_.worst || (relative == result_.worst && whole > whole_))) {
       result_.worst = relative;
+      whole_ = whole;
       result_.block = name;
       result_.row = worst_index % rows;
       result_.col = worst_index / rows;
       result_.analytic = static_cast<double>(gradient(worst_index));
       result_.numeric = worst_numeric;
     }
-    result_.blocks.push_back({name, relative, norm, !(norm <= 20 * rounding)});
+    result_.blocks.push_back({name, relative, norm, measured, norm == 0 ? 0 : rounding / norm});
   }
 
   GradientCheck verdict() {
@@ -109,25 +117,35 @@ class DifferenceComparison {
       if (!block.measured) unchecked += (unchecked.empty() ? "" : ", ") + block.name;
     }
     result_.passed = unchecked.empty() && result_.worst <= tolerance_;
-    result_.message = std::string(result_.passed ? "passed" : "FAILED") + ": worst relative difference " +
-                      to_text(result_.worst) + " in " + result_.block + "(" + std::to_string(result_.row) + ", " +
-                      std::to_string(result_.col) + "), backpropagation " + to_text(result_.analytic) +
-                      ", differences " + to_text(result_.numeric) + ", tolerance " + to_text(tolerance_);
+    const bool wrong = !(result_.worst <= tolerance_);
+    result_.message = std::string(result_.passed ? "passed"
+                                  : wrong        ? "FAILED"
+                                                 : "NOT MEASURED") +
+                      ": worst relative difference " + to_text(wrong ? result_.worst : whole_) +
+                      (!wrong && whole_ > tolerance_ ? ", which the rounding of J explains," : "") + " in " +
+                      result_.block + "(" + std::to_string(result_.row) + ", " + std::to_string(result_.col) +
+                      "), backpropagation " + to_text(result_.analytic) + ", differences " + to_text(result_.numeric) +
+                      ", tolerance " + to_text(tolerance_);
     if (!unchecked.empty()) {
       result_.message += "; the gradients are zero, or drowned by rounding, in " + unchecked +
-                         ", so nothing was checked there: it takes larger weights or other samples";
+                         ", so nothing was checked there: it takes larger weights, other samples or a smaller J";
     }
     return result_;
   }
 
  private:
+  /// What is known of a difference quotient: a loss is known to a few epsilons of itself, a quotient to that over the
+  /// step.
+  double rounding_of(double J, double step) const { return 4 * epsilon_ * (std::abs)(J) / step; }
+
   /// (J(theta + e) - J(theta - e)) / 2e. An entry that disagrees with g is measured again with smaller steps: a corner
-  /// (of ReLU, say) within the step moves out of it, whereas a wrong g disagrees at every step.
+  /// (of ReLU, say) within the step moves out of it, whereas a wrong g disagrees at every step. What is measured again
+  /// counts if it agrees better by more than rounding: the smaller a step, the more of it.
   template <class Loss>
   double derivative(T& theta, Loss& J, double g) const {
     const T kept = theta;
     double best = 0;
-    double best_off = std::numeric_limits<double>::infinity();
+    double most = std::numeric_limits<double>::infinity();
     double step = step_ * (std::max)(1.0, (std::abs)(static_cast<double>(kept)));
     for (int attempt = 0; attempt < 3; ++attempt, step /= 10) {
       theta = kept + T(step);
@@ -138,11 +156,12 @@ class DifferenceComparison {
       const double ga = (upper - lower) / static_cast<double>(above - theta);
       theta = kept;
       const double off = (std::abs)(ga - g);
-      if (attempt == 0 || off < best_off) {
+      const double rounding = rounding_of(upper, step);
+      if (attempt == 0 || off + rounding < most) {
         best = ga;
-        best_off = off;
+        most = off + rounding;
       }
-      if (best_off <= tolerance_ * ((std::abs)(g) + (std::abs)(ga))) break;
+      if (off <= tolerance_ * ((std::abs)(g) + (std::abs)(ga)) || !(10 * rounding < most)) break;
     }
     return best;
   }
@@ -150,6 +169,8 @@ class DifferenceComparison {
   double epsilon_ = static_cast<double>(std::numeric_limits<T>::epsilon());
   double step_;
   double tolerance_;
+  double share_;      ///< of the norm, from which on the rounding may hide an error
+  double whole_ = 0;  ///< the worst relative difference, rounding included
   GradientCheck result_;
 };
 
@@ -160,8 +181,9 @@ class DifferenceComparison {
 ///
 /// The measure is the worst relative difference over the blocks W1, b1, ..., X: one norm over all of them would hide an
 /// error in a small one. The relative difference is |g - ga|_2 / (|g|_2 + |ga|_2), less what the rounding of J
-/// explains. A block whose gradient is zero, or too small to be told from that rounding, has not been checked, and the
-/// verdict is then "failed".
+/// explains. A block whose gradient is zero, or of which that rounding is a thousandth (or the tolerance, if that is
+/// more), has not been measured: an error might hide in it. Where nothing else is wrong the verdict then begins with
+/// "NOT MEASURED", and has not passed either.
 ///
 /// Use a double model, weights of order 1 (not 0.01) and a handful of samples: the cost is two losses a parameter, six
 /// where they disagree.

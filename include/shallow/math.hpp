@@ -147,6 +147,18 @@ concept DenseExpression = std::is_base_of_v<Eigen::DenseBase<T>, T>;
 template <class T>
 concept Number = !DenseExpression<T> && !std::integral<T> && Scalar<T>;
 
+template <class T>
+inline constexpr bool is_constant_ref = false;
+template <class M, int Options, class Stride>
+inline constexpr bool is_constant_ref<Eigen::Ref<const M, Options, Stride>> = true;
+
+/// What is passed as X&& is a matrix or array of its own that ends with the statement (a Ref to a constant matrix may
+/// hold a copy, too): an expression must not refer to it.
+template <class X>
+concept TemporaryMatrix = !std::is_lvalue_reference_v<X> && DenseExpression<std::remove_cv_t<X>> &&
+                          (std::is_base_of_v<Eigen::PlainObjectBase<std::remove_cv_t<X>>, std::remove_cv_t<X>> ||
+                           is_constant_ref<std::remove_cv_t<X>>);
+
 /// A function of numbers and of Eigen expressions.
 template <class Kernel>
 struct Elementwise {
@@ -161,6 +173,9 @@ struct Elementwise {
   auto operator()(const Eigen::DenseBase<Derived>& x) const {
     return x.derived().unaryExpr(CoefficientOp<Kernel, typename Derived::Scalar>{});
   }
+  template <TemporaryMatrix X>
+    requires Scalar<typename std::remove_cv_t<X>::Scalar>
+  auto operator()(X&& x) const { return (*this)(std::as_const(x)).eval(); }
 };
 
 /// What is no number, and yet a function of numbers takes it: a dense Eigen expression.
@@ -177,8 +192,10 @@ struct Whole {
 
 }  // namespace detail
 
-// Each of these returns for an Eigen expression an expression again, evaluated when assigned; like Eigen's own x.tanh()
-// it refers to the matrices in x, which must outlive it.
+// Each of these returns for an Eigen expression an expression again, evaluated when assigned. Like Eigen's own x.tanh()
+// it refers to the matrices in x, which must outlive it; for a matrix or array that is a temporary itself, as in
+// exp(make_matrix()), the result is a matrix or array of its own. (In exp(make_matrix() + 1) the temporary is a part of
+// an expression: as everywhere with Eigen, that is for use within the statement, not for `auto`.)
 //
 // Functions and no objects, so that beside `using namespace shallow` a bare tanh(0.5) is an overload of the C library's
 // and of std's. Never an ambiguous one: the C library's tanh(double) is no template and comes first; Eigen's, of a
