@@ -411,6 +411,16 @@ TEST_CASE_TEMPLATE("auto e = exp(make_matrix()) referred to a matrix that was go
   });
 }
 
+TEST_CASE_TEMPLATE("exp(x.head(3)) did not compile: a part of a vector is derived from an expression", T, float,
+                   double) {
+  const ArrayX<T> x = ArrayX<T>::LinSpaced(33, T(-4), T(4));
+  for_each_function([&](auto f) {
+    const ArrayX<T> y = f.function(x), head = f.function(x.head(3)), middle = f.function(x.matrix().segment(5, 20));
+    CHECK((head == y.head(3)).all());
+    CHECK((middle == y.segment(5, 20)).all());
+  });
+}
+
 TEST_CASE("types: what the functions accept and return") {
   using Tanh = decltype(
       [](const auto& x) requires requires { shallow::tanh(x); } { return shallow::tanh(x); });

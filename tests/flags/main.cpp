@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Compiled with flags that let a compiler take liberties with numbers, those that docs/install.md calls fine: the four
-/// functions keep the bounds of math.hpp, and neither NaN nor infinity gets past the check of X, into a step or into a
-/// loss that counts as finite.
+/// functions keep the bounds of math.hpp but for half a unit, and neither NaN nor infinity gets past the check of X,
+/// into a step or into a loss that counts as finite.
 ///
 /// With such flags a comparison with NaN need not say what it is, so everything here looks at the bits.
 
@@ -73,7 +73,7 @@ void check_accuracy(const char* name, const F& function, const Reference& refere
   for (Index k = 0; k < size; ++k) {
     check(is_normal_or_zero(y(k)), name, double(x(k)));
     const long double truth = reference(static_cast<long double>(x(k)));
-    if (std::abs(truth) < static_cast<long double>(Limits::min())) continue;
+    if (std::abs(truth) < 4 * static_cast<long double>(Limits::min())) continue;  // some flags take these for zero
     int exponent = 0;
     std::frexp(truth, &exponent);
     const long double error = std::abs(static_cast<long double>(y(k)) - truth);
@@ -86,13 +86,13 @@ void check_accuracy(const char* name, const F& function, const Reference& refere
 template <class T>
 void check_functions() {
   check_accuracy<T>(
-      "exp", shallow::exp, [](long double x) { return std::exp(x); }, 2);
+      "exp", shallow::exp, [](long double x) { return std::exp(x); }, 2.5);
   check_accuracy<T>(
-      "sigmoid", shallow::sigmoid, [](long double x) { return 1 / (1 + std::exp(-x)); }, 2.5);
+      "sigmoid", shallow::sigmoid, [](long double x) { return 1 / (1 + std::exp(-x)); }, 3);
   check_accuracy<T>(
-      "tanh", shallow::tanh, [](long double x) { return std::tanh(x); }, 2.75);
+      "tanh", shallow::tanh, [](long double x) { return std::tanh(x); }, 3.25);
   check_accuracy<T>(
-      "softplus", shallow::softplus, [](long double x) { return std::log1p(std::exp(x)); }, 3);
+      "softplus", shallow::softplus, [](long double x) { return std::log1p(std::exp(x)); }, 3.5);
   const T huge = opaque(std::numeric_limits<T>::max());
   check(shallow::sigmoid(-huge) == T(0) && shallow::sigmoid(huge) == T(1), "sigmoid of the largest numbers");
   check(shallow::tanh(-huge) == T(-1) && shallow::softplus(-huge) == T(0) && shallow::softplus(huge) == huge,
