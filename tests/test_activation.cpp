@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "shallow/activation.hpp"
+#include "shallow/loss.hpp"
 #include "shallow/softmax.hpp"
 
 #include "user_types.hpp"
@@ -530,6 +531,40 @@ TEST_CASE_TEMPLATE("Softmax of huge inputs is finite and right", T, float, doubl
   softmax_of_huge_inputs<T, Eigen::RowMajor>();
 }
 
+TEST_CASE_TEMPLATE("Softmax: whichever row has the largest number, it is what the others are taken from", T, float,
+                   double) {
+  const auto check = [](auto z) {
+    using Array = decltype(z);
+    for (Index largest = 0; largest < z.rows(); ++largest) {
+      CAPTURE(largest);
+      z.setConstant(T(-3e4));
+      z.row(largest).setConstant(T(2e4));  // e^2e4 overflows, and so does the sum of e^-5e4 vanish
+      Array a(z.rows(), z.cols());
+      Softmax{}.forward(z, a);
+      CHECK((a.row(largest) == T(1)).all());
+      CHECK(a.sum() == T(z.cols()));
+      const Eigen::RowVectorXi labels = Eigen::RowVectorXi::Constant(z.cols(), int(largest));
+      CHECK(shallow::CategoricalCrossEntropy{}.value(z, labels) == T(0));
+    }
+  };
+  for (const Index rows : {1, 2, 5, 17}) {
+    check(Eigen::Array<T, Dynamic, Dynamic, Eigen::RowMajor>(rows, 70));
+    check(Eigen::Array<T, Dynamic, Dynamic>(rows, 70));
+  }
+}
+
+TEST_CASE_TEMPLATE("Softmax has the same bits column after column and row after row", T, float, double) {
+  for (const Index rows : {2, 4, 7, 10, 33}) {
+    const auto z = scattered<Eigen::Array<T, Dynamic, Dynamic>>(rows, 70);
+    const Eigen::Array<T, Dynamic, Dynamic, Eigen::RowMajor> z_rows = z;
+    auto a = z;
+    auto a_rows = z_rows;
+    Softmax{}.forward(z, a);
+    Softmax{}.forward(z_rows, a_rows);
+    CHECK((a == a_rows).all());
+  }
+}
+
 TEST_CASE_TEMPLATE("Softmax: NaN stays in its column", T, float, double) {
   Eigen::ArrayXX<T> z = Eigen::ArrayXX<T>::Zero(3, 4);
   z(1, 2) = not_a_number<T>;
@@ -558,6 +593,29 @@ TEST_CASE_TEMPLATE("Softmax of fixed sizes, of a single row and of no columns", 
   const Eigen::Array<T, 1, 4> row = Eigen::Array<T, 1, 4>::LinSpaced(T(-1e4), T(1e4));
   CHECK((Softmax{}(row) == T(1)).all());
   CHECK(Softmax{}(Matrix<T>(3, 0)).cols() == 0);
+}
+
+TEST_CASE_TEMPLATE("auto a = Tanh{}(make_matrix()) referred to a matrix that was gone", T, float, double) {
+  using Plain = Matrix<T>;
+  const auto make_matrix = [] { return Plain(Plain::Constant(40, 50, T(0.5))); };
+  const auto overwrite = [] { return Plain(Plain::Constant(40, 50, T(-7))); };  // where the temporary was
+  const auto check = [&](const auto& g) {
+    const auto a = g(make_matrix());
+    const auto slope = g.derivative(make_matrix());
+    const auto from_value = g.derivative_from_value(make_matrix());
+    const Plain other = overwrite();
+    const Plain kept = make_matrix();
+    CHECK((a == g(kept)).all());
+    CHECK((slope == g.derivative(kept)).all());
+    CHECK((from_value == g.derivative_from_value(kept)).all());
+    static_assert(std::is_same_v<std::remove_const_t<decltype(a)>, Eigen::Array<T, Dynamic, Dynamic>>);
+    static_assert(!std::is_same_v<decltype(g(kept)), Eigen::Array<T, Dynamic, Dynamic>>, "lvalues stay expressions");
+  };
+  check(Sigmoid{});
+  check(Tanh{});
+  check(ReLU{});
+  check(LeakyReLU{});
+  check(shallow::Identity{});
 }
 
 TEST_CASE("Names that summaries and model files use") {

@@ -31,6 +31,7 @@ struct Planted {
   std::string block;
   double factor;
   double added = 0;
+  Index entry = -1;  ///< of the block, one is added to its derivative
 
   auto parameters() { return net.parameters(); }
   auto parameters() const { return net.parameters(); }
@@ -46,6 +47,7 @@ struct Planted {
     const Scalar J = net.loss_and_gradient(x, y, l, gradient, w, dX);
     for (const auto& b : net.parameter_blocks()) {
       if (b.name == block) gradient.segment(b.offset, b.size()) *= Scalar(factor);
+      if (b.name == block && entry >= 0) gradient(b.offset + entry) += Scalar(1);
     }
     if (dX && block == "X") *dX *= Scalar(factor);
     return J + Scalar(added);
@@ -282,6 +284,50 @@ TEST_CASE("gradient check: no verdict says 'difference 0' beside numbers that di
       }
     }
   }
+}
+
+TEST_CASE("gradient check: the entry that is most apart is named by its row and column") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = (X.row(0).array() > 0).cast<double>();
+  const auto net = deep_net(1);
+  Planted<DynamicNetwork<double>> planted{net, "W2", 1};
+  for (const Index row : {0, 2, 3}) {
+    for (const Index col : {0, 1, 4}) {
+      planted.entry = row + 4 * col;  // W2 is 4 x 5
+      const auto result = check_gradients(planted, X, Y);
+      INFO(result.message);
+      CHECK(result.block == "W2");
+      CHECK(result.row == row);
+      CHECK(result.col == col);
+      CHECK(result.analytic == doctest::Approx(result.numeric + 1));
+    }
+  }
+}
+
+TEST_CASE("gradient check: a difference of 5e-7 does not pass in double") {
+  const Matrix<double> X = shallow::RandomState(1).randn(3, 6);
+  const Matrix<double> Y = (X.row(0).array() > 0).cast<double>();
+  CHECK_FALSE(check_gradients(Planted<DynamicNetwork<double>>{deep_net(1), "W3", 1 + 1e-6}, X, Y).passed);
+  CHECK(check_gradients(Planted<DynamicNetwork<double>>{deep_net(1), "W3", 1 + 1e-8}, X, Y).passed);
+}
+
+TEST_CASE("gradient check: a corner nearer than a tenth of the step, and a parameter of 1e6") {
+  shallow::Network<shallow::Layer<double, shallow::ReLU>, shallow::Layer<double, shallow::Identity>> net({1, 1, 1});
+  net.layer<0>().weights()(0, 0) = 1;
+  net.layer<0>().bias()(0) = -1 + 2e-7;
+  net.layer<1>().weights()(0, 0) = 1;
+  const Matrix<double> X = Eigen::RowVector2d(1, 2);
+  const Matrix<double> Y = Eigen::RowVector2d(3, 5);
+  const auto near = check_gradients(net, X, Y);
+  INFO(near.message);
+  CHECK(near.passed);
+  // (w x)^2 with w = 1e6 and x = 1e-6: a step of 6e-6 would change nothing that J can tell.
+  user::LinearRegression model(1);
+  model.theta << 1e6, 1;
+  const Matrix<double> small_X = Eigen::RowVector2d(1e-6, 2e-6);
+  const auto large = check_gradients(model, small_X, Y);
+  INFO(large.message);
+  CHECK(large.passed);
 }
 
 TEST_CASE("gradient check: settings are checked") {

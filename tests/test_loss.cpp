@@ -645,6 +645,57 @@ TEST_CASE_TEMPLATE("Cross-entropies refuse labels outside of [0, 1]", T, float, 
   refuses_labels_outside_of_the_unit_interval<T>(OutputLoss(OutputLoss::Kind::categorical_cross_entropy), Y);
 }
 
+TEST_CASE_TEMPLATE("Labels just outside of [0, 1] are outside", T, float, double) {
+  const Matrix<T> Y = Matrix<T>::Constant(1, 2, T(0.5));
+  const BinaryCrossEntropy loss;
+  for (const T bad : {T(1.001), std::nextafter(T(1), T(2)), T(-0.001), -std::numeric_limits<T>::min()}) {
+    Matrix<T> spoilt = Y;
+    spoilt(0, 1) = bad;
+    CHECK_THROWS_AS(loss.check_targets("fit", spoilt, 1), ValueError);
+  }
+  for (const T good : {T(0), T(-0.0), T(1), std::nextafter(T(1), T(0)), std::numeric_limits<T>::min()}) {
+    Matrix<T> kept = Y;
+    kept(0, 1) = good;
+    CHECK_NOTHROW(loss.check_targets("fit", kept, 1));
+  }
+}
+
+TEST_CASE_TEMPLATE("CategoricalCrossEntropy refuses sums of labels from 1 +- 2e-4 on", T, float, double) {
+  const CategoricalCrossEntropy loss;
+  for (const double sign : {-1.0, 1.0}) {
+    Matrix<T> Y(2, 1);
+    Y << T(0.25), T(0.75 + sign * 2e-4);
+    CHECK_THROWS_AS(loss.check_targets("fit", Y, 2), ValueError);
+    Y(1) = T(0.75 + sign * 0.5e-4);
+    CHECK_NOTHROW(loss.check_targets("fit", Y, 2));
+  }
+}
+
+TEST_CASE_TEMPLATE("Of many numbers that are not finite the first is named, sample after sample", T, float, double,
+                   long double) {
+  using shallow::detail::check_finite;
+  Matrix<T> X = Matrix<T>::Ones(4, 6);
+  X(3, 1) = T(-infinity);
+  X(1, 2) = T(not_a_number);
+  X(0, 5) = T(infinity);
+  CHECK_THROWS_WITH_AS(check_finite("fit", "X", X), "fit: X: expected finite numbers, given -inf in row 3, column 1",
+                       ValueError);
+  CHECK_THROWS_WITH_AS(check_finite("fit", "X", X.rightCols(4)),
+                       "fit: X: expected finite numbers, given nan in row 1, column 0", ValueError);
+  X(1, 2) = -T(not_a_number);  // printf says "-nan" of it
+  CHECK_THROWS_WITH_AS(check_finite("fit", "X", X.block(1, 2, 3, 4)),
+                       "fit: X: expected finite numbers, given nan in row 0, column 0", ValueError);
+  CHECK_THROWS_WITH_AS(check_finite("fit", "X", X.rightCols(3)),
+                       "fit: X: expected finite numbers, given inf in row 0, column 2", ValueError);
+  CHECK_NOTHROW(check_finite("fit", "X", X.leftCols(1)));
+  // Mantissas of all kinds beside the exponent of what is not finite.
+  if constexpr (std::is_same_v<T, float>) {
+    for (const std::uint32_t bits : {0x7f800001U, 0x7fbfffffU, 0xff800100U}) {
+      CHECK_FALSE(shallow::detail::is_finite(shallow::detail::bit_cast<float>(bits)));
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("CategoricalCrossEntropy refuses columns that do not sum to one", T, float, double) {
   Matrix<T> Y(2, 3);
   Y << T(0), T(1), T(0.25),  //

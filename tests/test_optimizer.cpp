@@ -262,6 +262,41 @@ TEST_CASE_TEMPLATE("A zero gradient moves nothing", T, float, double) {
   CHECK(stays(Adam{}));
 }
 
+TEST_CASE_TEMPLATE("Adam: an epsilon that T rounds to 0 leaves no 0 / 0 behind", T, float, double) {
+  for (const double epsilon : {1e-60, 1e-310, 5e-324}) {
+    CAPTURE(epsilon);
+    const Adam adam{.learning_rate = 0.1, .epsilon = epsilon};
+    CHECK_NOTHROW(adam.check());
+    for (const Index size : {1, 3, 40}) {  // packets and numbers
+      Vector<T> theta = Vector<T>::Ones(size);
+      State<Adam, T> state;
+      for (int t = 1; t <= 3; ++t) adam.step(theta, Vector<T>::Zero(size), state);
+      CHECK(theta == Vector<T>::Ones(size));
+      adam.step(theta, Vector<T>::Ones(size), state);
+      CHECK((theta.array() < T(1)).all());
+    }
+  }
+}
+
+TEST_CASE("Optimisers' states differ if any number in them does") {
+  Adam::State<double> a;
+  Vector<double> theta = start<double>();
+  Adam{}.step(theta, gradient<double>(1), a);
+  auto b = a;
+  CHECK(a == b);
+  b.first(2) += 1;
+  CHECK(!(a == b));
+  b = a;
+  b.second(4) += 1;
+  CHECK(!(a == b));
+  Momentum::State<double> c;
+  Momentum{}.step(theta, gradient<double>(1), c);
+  auto d = c;
+  CHECK(c == d);
+  d.velocity(0) += 1;
+  CHECK(!(c == d));
+}
+
 // ---- The laws of all ------------------------------------------------------------------------------------------------
 
 namespace {

@@ -26,7 +26,6 @@
 #include "shallow/math.hpp"
 #include "shallow/types.hpp"
 
-#include <cmath>
 #include <concepts>
 #include <string_view>
 #include <tuple>
@@ -260,7 +259,7 @@ struct LeakyReLU {
   }
   /// \throws ValueError slope: expected finite and >= 0
   void(check)() const {
-    if (!(slope >= 0) || !std::isfinite(slope)) {
+    if (!(slope >= 0) || !detail::is_finite(slope)) {
       detail::raise_expected<ValueError>("LeakyReLU", "slope", "finite and >= 0", detail::to_text(slope));
     }
   }

@@ -5,6 +5,7 @@
 /// Are the gradients right? A check of backpropagation against central differences, for any Trainable.
 
 #include "shallow/error.hpp"
+#include "shallow/packet_math.hpp"
 #include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
 
@@ -83,7 +84,7 @@ class DifferenceComparison {
       difference += off * off;
       analytic += g * g;
       numeric += ga * ga;
-      if (!std::isnan(worst_entry) && !(off <= worst_entry)) {  // NaN counts as the worst
+      if (is_finite(worst_entry) && (worst_entry < off || !is_finite(off))) {  // NaN counts as the worst
         worst_entry = off;
         worst_index = i;
         worst_numeric = ga;
@@ -95,7 +96,7 @@ class DifferenceComparison {
     const bool measured = !(rounding >= share_ * norm);  // NaN counts as measured: it is an error, not a small number
     // Where the rounding is a large share, it takes more than that to call a gradient wrong.
     double relative = norm == 0 ? 0 : (std::max)(apart - (measured ? 1 : 10) * rounding, 0.0) / norm;
-    if (!std::isfinite(difference) || !std::isfinite(norm)) relative = 1;
+    if (!is_finite(difference) || !is_finite(norm)) relative = 1;
     const double whole = norm == 0 ? 0 : apart / norm;
     // Of blocks that the rounding explains, the one that is most apart.
     if (size > 0 &&
@@ -195,7 +196,7 @@ GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, cons
                               const GradientCheckOptions& options = {}) {
   using T = typename M::Scalar;
   for (const auto& [name, value] : {std::pair{"step", options.step}, std::pair{"tolerance", options.tolerance}}) {
-    if (!(value >= 0) || !std::isfinite(value)) {
+    if (!(value >= 0) || !detail::is_finite(value)) {
       detail::raise_expected<ValueError>("check_gradients", name, ">= 0 and finite", detail::to_text(value));
     }
   }

@@ -161,7 +161,7 @@ void check_targets_unit_interval(const char* function, const Y& y) {
   using T = typename Y::Scalar;
   for (Index j = 0; j < y.cols(); ++j) {
     for (Index i = 0; i < y.rows(); ++i) {
-      if (!(y(i, j) >= T(0) && y(i, j) <= T(1))) {  // true for NaN
+      if (!(y(i, j) >= T(0) && y(i, j) <= T(1)) || !is_finite(T(y(i, j)))) {
         raise_expected<ValueError>(function, "Y", "labels in [0, 1]", at_entry(to_text(y(i, j)), i, j));
       }
     }

@@ -37,12 +37,13 @@ concept Optimizer = std::copyable<O> && requires(const O optimizer, Eigen::Map<V
 namespace detail {
 
 inline void check_positive(const char* optimizer, const char* name, double value) {
-  if (!(value > 0) || !std::isfinite(value)) {
+  if (!(value > 0) || !is_finite(value)) {
     raise_expected<ValueError>(optimizer, name, "> 0 and finite", to_text(value));
   }
 }
 inline void check_fraction(const char* optimizer, const char* name, double value) {
-  if (!(value >= 0 && value < 1)) raise_expected<ValueError>(optimizer, name, ">= 0 and < 1", to_text(value));
+  if (!(value >= 0 && value < 1) || !is_finite(value))
+    raise_expected<ValueError>(optimizer, name, ">= 0 and < 1", to_text(value));
 }
 
 /// The arguments of `step`, of which only the state says T.
@@ -210,7 +211,7 @@ struct Adam {
     detail::check_fraction("Adam", "beta1", beta1);
     detail::check_fraction("Adam", "beta2", beta2);
     detail::check_positive("Adam", "epsilon", epsilon);
-    if (!(weight_decay >= 0) || !std::isfinite(weight_decay)) {
+    if (!(weight_decay >= 0) || !detail::is_finite(weight_decay)) {
       detail::raise_expected<ValueError>("Adam", "weight_decay", ">= 0 and finite", detail::to_text(weight_decay));
     }
   }
