@@ -218,18 +218,18 @@ template <detail::Number T>
 T exp(const T& x) {
   return detail::Elementwise<detail::ExpKernel>{}(x);
 }
-/// \overload of a dense Eigen expression, coefficient by coefficient.
+/// The same of a dense Eigen expression, coefficient by coefficient.
 template <detail::DenseArgument<detail::ExpKernel> X>
 auto exp(X&& x) {
   return detail::Elementwise<detail::ExpKernel>{}(std::forward<X>(x));
 }
-/// \overload of what a function takes as ArrayBase, where Eigen's own exp is as good a match and less constrained.
+/// The same of what a function takes as ArrayBase, where Eigen's own exp is as good a match and less constrained.
 template <class Derived>
   requires detail::DenseArgument < const Eigen::ArrayBase<Derived>
 &, detail::ExpKernel > auto exp(const Eigen::ArrayBase<Derived>& x) {
   return detail::Elementwise<detail::ExpKernel>{}(x);
 }
-/// \overload of an integer.
+/// The same of an integer, taken as double.
 inline double exp(detail::Whole x) { return exp(x.value); }
 
 /// 1 / (1 + e^-x).
@@ -237,12 +237,12 @@ template <detail::Number T>
 T sigmoid(const T& x) {
   return detail::Elementwise<detail::SigmoidKernel>{}(x);
 }
-/// \overload of a dense Eigen expression, coefficient by coefficient.
+/// The same of a dense Eigen expression, coefficient by coefficient.
 template <detail::DenseArgument<detail::SigmoidKernel> X>
 auto sigmoid(X&& x) {
   return detail::Elementwise<detail::SigmoidKernel>{}(std::forward<X>(x));
 }
-/// \overload of an integer.
+/// The same of an integer, taken as double.
 inline double sigmoid(detail::Whole x) { return sigmoid(x.value); }
 
 /// (e^x - e^-x) / (e^x + e^-x).
@@ -250,18 +250,18 @@ template <detail::Number T>
 T tanh(const T& x) {
   return detail::Elementwise<detail::TanhKernel>{}(x);
 }
-/// \overload of a dense Eigen expression, coefficient by coefficient.
+/// The same of a dense Eigen expression, coefficient by coefficient.
 template <detail::DenseArgument<detail::TanhKernel> X>
 auto tanh(X&& x) {
   return detail::Elementwise<detail::TanhKernel>{}(std::forward<X>(x));
 }
-/// \overload of what a function takes as ArrayBase, where Eigen's own tanh is as good a match and less constrained.
+/// The same of what a function takes as ArrayBase, where Eigen's own tanh is as good a match and less constrained.
 template <class Derived>
   requires detail::DenseArgument < const Eigen::ArrayBase<Derived>
 &, detail::TanhKernel > auto tanh(const Eigen::ArrayBase<Derived>& x) {
   return detail::Elementwise<detail::TanhKernel>{}(x);
 }
-/// \overload of an integer.
+/// The same of an integer, taken as double.
 inline double tanh(detail::Whole x) { return tanh(x.value); }
 
 /// log(1 + e^x), a smooth max(x, 0); its derivative is sigmoid(x).
@@ -269,12 +269,12 @@ template <detail::Number T>
 T softplus(const T& x) {
   return detail::Elementwise<detail::SoftplusKernel>{}(x);
 }
-/// \overload of a dense Eigen expression, coefficient by coefficient.
+/// The same of a dense Eigen expression, coefficient by coefficient.
 template <detail::DenseArgument<detail::SoftplusKernel> X>
 auto softplus(X&& x) {
   return detail::Elementwise<detail::SoftplusKernel>{}(std::forward<X>(x));
 }
-/// \overload of an integer.
+/// The same of an integer, taken as double.
 inline double softplus(detail::Whole x) { return softplus(x.value); }
 
 /// log(sum of e^x_i) of a row or column, as max + log(sum of e^(x_i - max)), which cannot overflow.
