@@ -5,11 +5,16 @@
 #include "temporary_folder.hpp"
 #include <doctest/doctest.h>
 
+#include <cfenv>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <locale>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 using shallow::FileError;
@@ -74,8 +79,7 @@ TEST_CASE("csv: what is no number, too many and too few fields, and files withou
   }
   CHECK(refused(folder, "a,b\n1,2\n3\n") == "2 fields in line 3, given 1");
   CHECK(refused(folder, "a,b\n1,2\n3,4,5\n") == "2 fields in line 3, given more");
-  CHECK(refused(folder, "1,2\n\n3,4\n", {.header = false}) ==
-        "a number in column 1 in line 2, given nothing (a missing value)");
+  CHECK(refused(folder, "1,2\n\n3,4\n", {.header = false}) == "2 fields in line 2, given a blank line");
   CHECK(refused(folder, "") == "at least one line of numbers, given none");
   CHECK(refused(folder, "a,b\n") == "at least one line of numbers, given none");
   CHECK(refused(folder, "a\n\"1") == "a quoted field that ends in line 2, given the end of the file");
@@ -185,6 +189,186 @@ TEST_CASE_TEMPLATE("csv: what is written comes back, to the last bit", T, float,
   CHECK_THROWS_WITH_AS(write_csv(folder / "a.csv", values),
                        "write_csv: values: expected numbers that are finite or NaN, given infinity", ValueError);
   CHECK(read_csv<T>(folder / "a.csv").names == names);  // as it was
+}
+
+TEST_CASE("csv: a blank line in the midst of a file was a missing value; those at its end are none") {
+  const TemporaryFolder folder;
+  for (const std::string end : {"\n", "\r\n", "\r"}) {
+    for (const std::string blank : {"", " ", "\t  "}) {
+      CAPTURE(end);
+      CAPTURE(blank);
+      const std::string line = blank + end;
+      for (const bool missing : {false, true}) {
+        const CsvOptions bare{.header = false, .missing_as_nan = missing};
+        const CsvOptions named{.missing_as_nan = missing};
+        CHECK(refused(folder, "1,2" + end + line + "3,4", bare) == "2 fields in line 2, given a blank line");
+        CHECK(refused(folder, "a,b" + end + "1,2" + end + line + line + "3,4" + end, named) ==
+              "2 fields in line 3, given a blank line");
+        CHECK(refused(folder, "a,b" + end + line + "3,4", named) == "2 fields in line 2, given a blank line");
+        CHECK(refused(folder, line + "a,b" + end + "3,4", named) == "names in line 1, given a blank line");
+        for (const std::string& last : {line, line + line, line + blank}) {
+          const auto values = read_csv(folder.file("a.csv", "a,b" + end + "1,2" + end + last), named).values;
+          CHECK(values == Matrix<double>{{1}, {2}});
+        }
+      }
+      CHECK(refused(folder, line + "3,4", {.header = false}) == "numbers in line 1, given a blank line");
+      CHECK(refused(folder, "1" + end + line + "3", {.header = false}) == "1 fields in line 2, given a blank line");
+      CHECK(read_csv(folder.file("a.csv", "a" + end + "1" + end + line)).values == Matrix<double>{{1}});
+      // One column, in which nothing may stand for NaN: each is one.
+      const auto values =
+          read_csv(folder.file("a.csv", "a" + end + "1" + end + line + "3" + end + line), {.missing_as_nan = true})
+              .values;
+      REQUIRE(values.cols() == 4);
+      CHECK(std::isnan(values(0, 1)));
+      CHECK(values(0, 2) == 3);
+      CHECK(std::isnan(values(0, 3)));
+    }
+  }
+  // Tabs that keep fields apart are no blanks.
+  CHECK(refused(folder, "1\t2\n\t\n", {.separator = '\t', .header = false}) ==
+        "a number in column 1 in line 2, given nothing (a missing value)");
+  CHECK(refused(folder, "\n\n") == "at least one line of numbers, given none");
+  CHECK(refused(folder, "a,b\n\n\n") == "at least one line of numbers, given none");
+}
+
+TEST_CASE("csv: UTF-16, and files of other formats, were lines without numbers") {
+  const TemporaryFolder folder;
+  const auto wide = [](std::string_view text, bool high_first) {
+    std::string bytes;
+    for (const char c : text) bytes.append(high_first ? 1 : 0, '\0').append(1, c).append(high_first ? 0 : 1, '\0');
+    return bytes;
+  };
+  const std::string expected = "a CSV file, text in UTF-8, given ";
+  CHECK(refused(folder, "\xFF\xFE" + wide("a,b\n1,2\n", false)) ==
+        expected + "UTF-16 by its byte order mark FF FE (to be saved as UTF-8)");
+  CHECK(refused(folder, "\xFE\xFF" + wide("a,b\n1,2\n", true)) ==
+        expected + "UTF-16 by its byte order mark FE FF (to be saved as UTF-8)");
+  for (const bool high_first : {false, true}) {
+    CHECK(refused(folder, wide("a,b\n1,2\n", high_first)) ==
+          expected + "UTF-16 by its zero bytes (to be saved as UTF-8)");
+    CHECK(refused(folder, wide("12", high_first)) == expected + "UTF-16 by its zero bytes (to be saved as UTF-8)");
+  }
+  CHECK(refused(folder, std::string("\xFF\xFE\0\0\x31\0\0\0", 8)) ==
+        expected + "UTF-32 by its byte order mark (to be saved as UTF-8)");
+  CHECK(refused(folder, std::string("\0\0\xFE\xFF\0\0\0\x31", 8)) ==
+        expected + "UTF-32 by its byte order mark (to be saved as UTF-8)");
+  CHECK(refused(folder, "\x1F\x8B\x08") == expected + "a gzip file (to be decompressed first)");
+  CHECK(refused(folder, "PK\x03\x04 a.xlsx").starts_with(expected + "a zip archive"));
+  CHECK(refused(folder, "\x93NUMPY").starts_with(expected + "a .npy file"));
+}
+
+#ifndef __EMSCRIPTEN__  // which would store the zeros
+TEST_CASE("csv: a file of 15 TiB was an error of memory") {
+  const TemporaryFolder folder;
+  const auto path = folder.file("a.csv", "1,2\n");
+  std::error_code error;
+  std::filesystem::resize_file(path, std::uintmax_t{15} << 40U, error);
+  if (error) {
+    MESSAGE("no files of 15 TiB here");
+    return;
+  }
+  CHECK(file_refusal("read_csv", path, [&] { read_csv(path); }) ==
+        "a CSV file that fits into memory, given 16492674416640 bytes");
+}
+#endif
+
+TEST_CASE("csv: names of any bytes come back, a CR among them, and those that begin as another format does") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> hard{"",
+                                      " ",
+                                      "\t",
+                                      "a\rb",
+                                      "\r",
+                                      "a\r\nb",
+                                      "\n",
+                                      "\"",
+                                      "\"\"a\"",
+                                      " a ",
+                                      ",",
+                                      ";",
+                                      "\xEF\xBB\xBF"
+                                      "a",
+                                      "\xFF\xFE"
+                                      "a",
+                                      "\xFE\xFF"
+                                      "a",
+                                      "\x1F\x8B",
+                                      "PK\x03\x04",
+                                      "PK\x03",
+                                      "\x93NUMPY",
+                                      std::string("a\0b\0", 4),
+                                      std::string("\0", 1),
+                                      std::string("\0a\0b", 4),
+                                      std::string("a\0", 2),
+                                      "gr\xC3\xB6\xC3\x9F"
+                                      "e"};
+  for (const std::string& name : hard) {
+    for (const char separator : {',', ';', '\t', ' ', '\0', '\x04'}) {
+      CAPTURE(name);
+      CAPTURE(static_cast<int>(separator));
+      const CsvOptions options{.separator = separator};
+      write_csv(folder / "a.csv", Matrix<double>{{1, 2}}, {name}, separator);
+      CHECK(read_csv(folder / "a.csv", options).names == Names{name});
+      for (const std::string& other : hard) {
+        write_csv(folder / "a.csv", Matrix<double>{{1}, {2}}, {name, other}, separator);
+        const auto table = read_csv(folder / "a.csv", options);
+        CHECK(table.names == Names{name, other});
+        CHECK(table.values == Matrix<double>{{1}, {2}});
+      }
+    }
+  }
+  write_csv(folder / "a.csv", Matrix<double>{{1}, {2}}, {"plain", "a\rb"});
+  CHECK(content_of(folder / "a.csv") == "plain,\"a\rb\"\n1,2\n");
+}
+
+TEST_CASE("csv: NaN anywhere, and a matrix without numbers: what is saved loads or is not saved") {
+  const TemporaryFolder folder;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const Matrix<double>& values : {Matrix<double>{{nan}}, Matrix<double>{{nan, nan, nan}}, Matrix<double>{{1, nan}},
+                                       Matrix<double>{{nan}, {nan}}, Matrix<double>{{nan, 1, nan}, {2, nan, nan}}}) {
+    for (const bool header : {false, true}) {
+      const Names names(header ? static_cast<std::size_t>(values.rows()) : 0, "a");
+      write_csv(folder / "a.csv", values, names);
+      const auto back = read_csv(folder / "a.csv", {.header = header, .missing_as_nan = true}).values;
+      REQUIRE(back.rows() == values.rows());
+      REQUIRE(back.cols() == values.cols());
+      for (Index k = 0; k < values.size(); ++k) {
+        CHECK(std::isnan(back.data()[k]) == std::isnan(values.data()[k]));
+        if (!std::isnan(values.data()[k])) CHECK(back.data()[k] == values.data()[k]);
+      }
+    }
+  }
+  // Python's csv and pandas skip a line with nothing in it.
+  write_csv(folder / "a.csv", Matrix<double>{{nan, 1}});
+  CHECK(content_of(folder / "a.csv") == "\"\"\n1\n");
+  for (const auto& [rows, cols] : {std::pair<Index, Index>{0, 0}, {0, 2}, {2, 0}}) {
+    const std::string text = refusal<ShapeError>([&] { write_csv(folder / "none.csv", Matrix<double>(rows, cols)); });
+    CHECK(text == "write_csv: values: expected at least one row and one column, given " + std::to_string(rows) + " x " +
+                      std::to_string(cols));
+  }
+  CHECK_FALSE(std::filesystem::exists(folder / "none.csv"));
+}
+
+TEST_CASE_TEMPLATE("csv: where rounding is not to nearest, numbers came back as their neighbours", T, float, double) {
+  const TemporaryFolder folder;
+  const Matrix<T> values = shallow::RandomState(1).randn<T>(3, 50);
+  const auto short_numbers = folder.file("short.csv", "0.1,0.2,0.3,-0.7,123.456,1e22,1e23\n");
+  const auto expected = read_csv<T>(short_numbers, {.header = false}).values;
+  std::vector<int> modes{FE_TONEAREST};
+#ifdef FE_UPWARD
+  modes.insert(modes.end(), {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO});
+#endif
+  for (const int mode : modes) {
+    const int before = std::fegetround();
+    std::fesetround(mode);
+    write_csv(folder / "a.csv", values);
+    const auto back = read_csv<T>(folder / "a.csv", {.header = false}).values;
+    const auto numbers = read_csv<T>(short_numbers, {.header = false}).values;
+    std::fesetround(before);
+    CAPTURE(mode);
+    CHECK(back == values);
+    CHECK(numbers == expected);
+  }
 }
 
 TEST_CASE("csv: a locale with a decimal comma changes nothing") {

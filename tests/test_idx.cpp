@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <limits>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <vector>
 
@@ -142,15 +143,19 @@ TEST_CASE("idx: labels are a row of integers") {
 TEST_CASE("idx: images for labels and labels for images are refused") {
   const Directory directory;
   const fs::path labels = directory.plain(idx(0x08, {2}, {1, 2}));
-  CHECK_THROWS_WITH_AS(
-      shallow::io::read_idx_images<float>(labels),
-      ("read_idx_images: " + labels.string() + ": expected 2 or more dimensions (m x ...), given 2").c_str(),
-      shallow::FileError);
+  CHECK_THROWS_WITH_AS(shallow::io::read_idx_images<float>(labels),
+                       ("read_idx_images: " + labels.string() +
+                        ": expected 2 or more dimensions (m x ...), given 2: the file holds "
+                        "labels (1 dimension)")
+                           .c_str(),
+                       shallow::FileError);
   const fs::path images = directory.plain(idx(0x08, {1, 2, 1}, {1, 2}));
-  CHECK_THROWS_WITH_AS(
-      shallow::io::read_idx_labels(images),
-      ("read_idx_labels: " + images.string() + ": expected 1 dimension (m labels), given 1 x 2 x 1").c_str(),
-      shallow::FileError);
+  CHECK_THROWS_WITH_AS(shallow::io::read_idx_labels(images),
+                       ("read_idx_labels: " + images.string() +
+                        ": expected 1 dimension (m labels), given 1 x 2 x 1: the file holds "
+                        "images (3 dimensions)")
+                           .c_str(),
+                       shallow::FileError);
 }
 
 TEST_CASE("idx: what is no file is refused by name") {
@@ -173,7 +178,14 @@ TEST_CASE("idx: bad headers are refused, plain and compressed") {
       {{0, 0, 8}, "expected an IDX header of at least 8 bytes, given 3 bytes"},
       {{0, 0, 8, 1}, "expected a header of 8 bytes, given 4 (truncated)"},
       {{0, 0, 8, 2, 0, 0, 0, 1, 0, 0}, "expected a header of 12 bytes, given 10 (truncated)"},
-      {{'P', 'K', 3, 4, 0, 0, 0, 0}, "expected two zero bytes at the start of an IDX file, given 80 and 75"},
+      {{'P', 'X', 3, 4, 0, 0, 0, 0}, "expected two zero bytes at the start of an IDX file, given 80 and 88"},
+      {{0, 1, 8, 1, 0, 0, 0, 0}, "expected two zero bytes at the start of an IDX file, given 0 and 1"},
+      {{'P', 'K', 3, 4, 0, 0, 0, 0},
+       "expected two zero bytes at the start of an IDX file, given 80 and 75: a zip archive, as .npz and .xlsx files "
+       "are "
+       "(its members are files of their own)"},
+      {{0x28, 0xB5, 0x2F, 0xFD, 0, 0, 0, 0},
+       "expected two zero bytes at the start of an IDX file, given 40 and 181: a zstd file (to be decompressed first)"},
       {idx(0x0D, {1}, {0, 0, 0, 0}), "expected values of type uint8 (0x08), given float (0x0D)"},
       {idx(0x0A, {1}, {0}), "expected values of type uint8 (0x08), given unknown (0x0A)"},
       {idx(0x08, {}, {1}), "expected 1 to 8 dimensions, given 0"},
@@ -202,6 +214,33 @@ TEST_CASE("idx: a shape that the file cannot hold is refused before memory is ta
   }
   CHECK(contains(idx_refusal<double>(directory.plain(idx(0x0E, {0x40000000, 0x40000000}, {}))), "values of 8 bytes"));
 }
+
+#ifndef __EMSCRIPTEN__  // which would store the zeros
+TEST_CASE("idx: a file of 15 TiB was an error of memory") {
+  const Directory directory;
+  // 7680 x 2^31 bytes, as labels that many dimensions less.
+  const fs::path images = directory.plain(idx(0x08, {7680, 0x80000000U}, {}));
+  std::error_code error;
+  fs::resize_file(images, (std::uintmax_t{15} << 40U) + 12, error);
+  if (error) {
+    MESSAGE("no files of 15 TiB here");
+    return;
+  }
+  const std::string expected = ": " + images.string() +
+                               ": expected an IDX file of values that fits into memory, given "
+                               "16492674416640 bytes";
+  CHECK(idx_refusal(images) == "read_idx" + expected);
+  CHECK(refusal<shallow::FileError>([&] { shallow::io::read_idx_images<float>(images); }) ==
+        "read_idx_images" + expected);
+  // A compressed file of 16 GiB may hold as much.
+  const fs::path compressed = directory.gzip(idx(0x08, {7680, 0x80000000U}, {}));
+  fs::resize_file(compressed, std::uintmax_t{17} << 30U, error);
+  if (!error) {
+    const std::string text = idx_refusal(compressed);
+    CHECK(contains(text, "expected an IDX file of values that fits into memory, given 16492674416640 bytes"));
+  }
+}
+#endif
 
 TEST_CASE("idx: as much as deflate can expand is believed") {
   const Directory directory;

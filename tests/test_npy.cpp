@@ -10,6 +10,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #if __has_include(<sys/resource.h>)
 #include <sys/resource.h>
@@ -49,7 +50,7 @@ std::string refused(const TemporaryFolder& folder, const std::string& bytes) {
 TEST_CASE_TEMPLATE("npy: what is written is read back, in both orders", T, float, double, std::int8_t, std::int16_t,
                    std::int32_t, std::int64_t, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t) {
   const TemporaryFolder folder;
-  for (const Index rows : {1, 2, 7}) {
+  for (const Index rows : {0, 1, 2, 7}) {
     for (const Index cols : {0, 1, 5}) {
       Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> matrix(rows, cols);
       for (Index k = 0; k < matrix.size(); ++k) matrix.data()[k] = T(k * 7 + 1);
@@ -57,7 +58,10 @@ TEST_CASE_TEMPLATE("npy: what is written is read back, in both orders", T, float
       if (matrix.size() > 2) matrix(1 % rows, cols - 1) = std::numeric_limits<T>::lowest();
       for (const NpyOrder order : {NpyOrder::columns, NpyOrder::rows}) {
         write_npy(folder / "a.npy", matrix, order);
-        CHECK(read_npy<T>(folder / "a.npy") == matrix);
+        const auto back = read_npy<T>(folder / "a.npy");
+        CHECK(back.rows() == rows);
+        CHECK(back.cols() == cols);
+        CHECK(back == matrix);
         const std::string bytes = content_of(folder / "a.npy");
         CHECK(bytes.find(std::string("'fortran_order': ") + (order == NpyOrder::columns ? "True" : "False")) < 64);
         CHECK(bytes.find('\n') % 64 == 63);  // the values begin at a multiple of 64
@@ -120,6 +124,8 @@ TEST_CASE("npy: files that are refused, and what is said") {
   CHECK(header("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), 'more': 1}") ==
         "the keys 'descr', 'fortran_order' and 'shape' in the header, given another key");
   CHECK(header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 2)}") ==
+        "one type of number as 'descr', given a structured dtype (a list of fields) at byte 10 of the header");
+  CHECK(header("{'descr': 4, 'fortran_order': False, 'shape': (1, 2)}") ==
         "a quoted string in the header, given something else");
   CHECK(header("{'descr': '<f4', 'fortran_order': 0, 'shape': (1, 2)}") ==
         "True or False for 'fortran_order', given something else");
@@ -132,8 +138,21 @@ TEST_CASE("npy: files that are refused, and what is said") {
         "9223372036854775807 x 9223372036854775807 values of 4 bytes, given 8 bytes (truncated)");
   CHECK(header("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4)}") ==
         "4611686018427387904 x 4 values of 4 bytes, given 8 bytes (truncated)");
+  // As many as 64 bits count, and one more; dimensions that an Index does not count, beside none.
   CHECK(header("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 18446744073709551615)}") ==
         "the end of the file after 0 x 18446744073709551615 values, given 8 more bytes");
+  for (const std::string shape :
+       {"0, 9223372036854775808", "9223372036854775808, 0", "0, 18446744073709551615", "18446744073709551615, 0"}) {
+    CAPTURE(shape);
+    const std::size_t comma = shape.find(',');
+    CHECK(refused<float>(folder, npy("{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape + ")}", "")) ==
+          "dimensions that fit an Index, given " + shape.substr(0, comma) + " x " + shape.substr(comma + 2));
+  }
+  REQUIRE(std::numeric_limits<Index>::max() == std::numeric_limits<std::int64_t>::max());
+  CHECK(read_npy<float>(folder.file("a.npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': "
+                                                 "(0, 9223372036854775807)}",
+                                                 "")))
+            .cols() == std::numeric_limits<Index>::max());
   CHECK(header("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2)} x") ==
         "a header that ends after its dictionary, given 2 more bytes");
   CHECK(header("{'descr': '<f4") == "a quoted string in the header, given one without an end");
@@ -144,6 +163,49 @@ TEST_CASE("npy: files that are refused, and what is said") {
   CHECK(refusal<FileError>([&] { read_npy<float>(folder.path()); }) ==
         "read_npy: " + folder.path().string() + ": expected a .npy file, given a directory");
 }
+
+TEST_CASE("npy: what other files are was not said: objects, structures, Python 2, archives") {
+  const TemporaryFolder folder;
+  const auto header = [&](const std::string& text) { return refused<float>(folder, npy(text, std::string(8, '\0'))); };
+  const auto descr = [&](const std::string& text) {
+    return header("{'descr': '" + text + "', 'fortran_order': False, 'shape': (1, 2), }");
+  };
+  CHECK(descr("|O") == "values of type 'f4', given '|O', an object array, pickled by Python");
+  CHECK(descr("O") == "values of type 'f4', given 'O', an object array, pickled by Python");
+  CHECK(descr("<U5") == "values of type 'f4', given '<U5', text");
+  CHECK(descr("|S5") == "values of type 'f4', given '|S5', text in bytes");
+  CHECK(descr("|b1") == "values of type 'f4', given '|b1', truth values");
+  CHECK(descr("<c8") == "values of type 'f4', given '<c8', complex numbers");
+  CHECK(descr("<M8[D]") == "values of type 'f4', given '<M8[D]', dates or times");
+  CHECK(descr("|V8") == "values of type 'f4', given '|V8', a structured dtype");
+  CHECK(descr("<f2") == "values of type 'f4', given '<f2'");
+  CHECK(header("{'fortran_order': False, 'shape': (1, 2), 'descr':  [('a', '<f4'), ('b', '<f4')]}") ==
+        "one type of number as 'descr', given a structured dtype (a list of fields) at byte 52 of the header");
+  CHECK(header("{'descr': '<f4', 'fortran_order': False, 'shape': (1L, 2L), }") ==
+        "whole numbers in 'shape' as Python 3 writes them, given '1L' at byte 51 of the header: a header of Python 2");
+  CHECK(header("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2l)}") ==
+        "whole numbers in 'shape' as Python 3 writes them, given '2l' at byte 54 of the header: a header of Python 2");
+  const std::string start = "\\x93NUMPY at the start of a .npy file, given ";
+  CHECK(refused<float>(folder, "PK\x03\x04") ==
+        start + "a zip archive, as .npz and .xlsx files are (its members are files of their own)");
+  CHECK(refused<float>(folder, "\x1F\x8B\x08 and more bytes") == start + "a gzip file (to be decompressed first)");
+  CHECK(refused<float>(folder, "\x80\x04\x95 and more bytes") == start + "a Python pickle");
+}
+
+#ifndef __EMSCRIPTEN__  // which would store the zeros
+TEST_CASE("npy: a file of 15 TiB was an error of memory") {
+  const TemporaryFolder folder;
+  const auto path = folder.file("a.npy", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (4, 4), }", ""));
+  std::error_code error;
+  std::filesystem::resize_file(path, std::uintmax_t{15} << 40U, error);
+  if (error) {
+    MESSAGE("no files of 15 TiB here");
+    return;
+  }
+  CHECK(file_refusal("read_npy", path, [&] { read_npy<std::uint8_t>(path); }) ==
+        "a .npy file that fits into memory, given 16492674416640 bytes");
+}
+#endif
 
 TEST_CASE("npy: a folder that is not there is an error with the path and the system's reason") {
   const TemporaryFolder folder;

@@ -223,7 +223,7 @@ class StandardScaler {
   bool far_from_zero(Index i) const {
     if constexpr (std::is_floating_point_v<T>) {
       const T limit = (std::numeric_limits<T>::max)() * std::numeric_limits<T>::epsilon() / 8;
-      return T(1) <= scales_(i) && (limit < std::abs(means_(i)) || limit < scales_(i));
+      return T(1) <= scales_(i) && (limit < (std::abs)(means_(i)) || limit < scales_(i));
     } else {
       return false;
     }

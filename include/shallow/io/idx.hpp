@@ -12,7 +12,8 @@
 ///
 /// Files are read as hostile: what the header promises is held against the size of the file before anything is
 /// allocated. Plain: header and values are the file, to the byte. Compressed: deflate expands at most 1032 to 1, so the
-/// values are at most 1032 times the file. Memory: the values once, and once more as what a function returns.
+/// values are at most 1032 times the file. Memory: the values once, and once more as what a function returns; a file
+/// for which there is not so much is refused before the values are read.
 
 #include "shallow/error.hpp"
 #include "shallow/io/file.hpp"
@@ -91,13 +92,21 @@ class IdxReader {
  public:
   /// Opens `path` and reads its header for values of `value_size` bytes and type `code`; errors name `function`.
   IdxReader(std::string_view function, const std::filesystem::path& path, int code, std::size_t value_size)
-      : function_(function), path_(path.string()) {
+      : function_(function), path_(path.string()), file_path_(path) {
     open(path);
     read_header(code);
     check_size(value_size);
   }
 
   const std::vector<Index>& shape() const { return shape_; }
+
+  /// What f() returns, which takes `times` times the bytes of the values.
+  /// \throws FileError (path): expected an IDX file that fits into memory, given so many bytes of values
+  template <class F>
+  auto with_memory(std::size_t times, F&& f) const {
+    check_memory(function_, file_path_, kWhat, value_bytes_, times);
+    return within_memory(function_, file_path_, kWhat, value_bytes_, f);
+  }
 
   /// The values, in the machine's byte order. To be called once.
   template <io::IdxValue T>
@@ -126,6 +135,7 @@ class IdxReader {
   }
 
  private:
+  static constexpr std::string_view kWhat = "an IDX file of values";
   struct Close {
     void operator()(gzFile file) const { gzclose_r(file); }
   };
@@ -148,7 +158,11 @@ class IdxReader {
       fail("an IDX header of at least 8 bytes", std::to_string(count) + " bytes");
     }
     if (magic[0] != 0 || magic[1] != 0) {
-      fail("two zero bytes at the start of an IDX file", std::to_string(magic[0]) + " and " + std::to_string(magic[1]));
+      const std::string_view start(reinterpret_cast<const char*>(magic.data()), magic.size());
+      const std::string_view other = other_format(start);
+      std::string given = numbered("", int{magic[0]}).append(numbered(" and ", int{magic[1]}));
+      if (!other.empty()) given.append(": ").append(other);
+      fail("two zero bytes at the start of an IDX file", given);
     }
     if (magic[2] != code) fail("values of type " + idx_type_text(code), idx_type_text(magic[2]));
     if (magic[3] < 1 || magic[3] > 8) fail("1 to 8 dimensions", std::to_string(magic[3]));
@@ -213,6 +227,7 @@ class IdxReader {
 
   std::string function_;
   std::string path_;
+  std::filesystem::path file_path_;
   std::unique_ptr<gzFile_s, Close> file_;
   std::uint64_t file_size_ = 0;
   std::size_t value_bytes_ = 0;
@@ -228,41 +243,52 @@ namespace shallow::io {
 /// Throws FileError, which names the path, what was expected and what was given, when `path` is missing, unreadable or
 /// no regular file; when the header is short, does not begin with two zero bytes, has another type than T, fewer than 1
 /// or more than 8 dimensions or one that is zero; when the file is too small for the shape or has data beyond it; when
-/// a compressed stream is broken, ends early or fails its checksum. (What follows a compressed stream and is none
-/// itself is ignored, as gzip does.)
+/// memory does not hold the values; when a compressed stream is broken, ends early or fails its checksum. (What follows
+/// a compressed stream and is none itself is ignored, as gzip does.)
 template <IdxValue T>
 IdxArray<T> read_idx(const std::filesystem::path& path) {
   detail::IdxReader reader("read_idx", path, detail::idx_code<T>, sizeof(T));
-  return {reader.shape(), reader.values<T>()};
+  return reader.with_memory(1, [&] { return IdxArray<T>{reader.shape(), reader.template values<T>()}; });
 }
 
 /// Images (n_x x m) of an IDX file of bytes with dimensions m x ...: a column is an image, its pixels in the file's
 /// order (row after row), scaled from 0..255 to [0,1]. Memory: the bytes of the file and the result.
 ///
-/// Throws FileError as read_idx does, and when the file has fewer than 2 dimensions.
+/// Throws FileError as read_idx does, and when the file has fewer than 2 dimensions: it holds labels.
 template <Scalar S>
 Matrix<S> read_idx_images(const std::filesystem::path& path) {
   detail::IdxReader reader("read_idx_images", path, detail::idx_code<std::uint8_t>, 1);
-  if (reader.shape().size() < 2) reader.fail("2 or more dimensions (m x ...)", detail::idx_shape_text(reader.shape()));
-  const std::vector<std::uint8_t> bytes = reader.values<std::uint8_t>();
-  const Index m = reader.shape().front();
-  const Index n_x = static_cast<Index>(bytes.size()) / m;
-  Matrix<S> images(n_x, m);
-  std::transform(bytes.begin(), bytes.end(), images.data(),
-                 [](std::uint8_t byte) { return S(static_cast<double>(byte)) / S(255.0); });
-  return images;
+  if (reader.shape().size() < 2) {
+    reader.fail("2 or more dimensions (m x ...)",
+                detail::idx_shape_text(reader.shape()) + ": the file holds labels (1 dimension)");
+  }
+  return reader.with_memory(1 + sizeof(S), [&] {
+    const std::vector<std::uint8_t> bytes = reader.values<std::uint8_t>();
+    const Index m = reader.shape().front();
+    const Index n_x = static_cast<Index>(bytes.size()) / m;
+    Matrix<S> images(n_x, m);
+    std::transform(bytes.begin(), bytes.end(), images.data(),
+                   [](std::uint8_t byte) { return S(static_cast<double>(byte)) / S(255.0); });
+    return images;
+  });
 }
 
 /// Class labels (1 x m), 0 to 255, of an IDX file of bytes with one dimension.
 ///
-/// Throws FileError as read_idx does, and when the file has more than one dimension.
+/// Throws FileError as read_idx does, and when the file has more than one dimension: it holds images.
 inline Eigen::RowVectorXi read_idx_labels(const std::filesystem::path& path) {
   detail::IdxReader reader("read_idx_labels", path, detail::idx_code<std::uint8_t>, 1);
-  if (reader.shape().size() != 1) reader.fail("1 dimension (m labels)", detail::idx_shape_text(reader.shape()));
-  const std::vector<std::uint8_t> bytes = reader.values<std::uint8_t>();
-  Eigen::RowVectorXi labels(static_cast<Index>(bytes.size()));
-  std::copy(bytes.begin(), bytes.end(), labels.data());
-  return labels;
+  if (reader.shape().size() != 1) {
+    reader.fail("1 dimension (m labels)", detail::idx_shape_text(reader.shape()) +
+                                              detail::numbered(": the file holds images (", reader.shape().size()) +
+                                              " dimensions)");
+  }
+  return reader.with_memory(1 + sizeof(int), [&] {
+    const std::vector<std::uint8_t> bytes = reader.values<std::uint8_t>();
+    Eigen::RowVectorXi labels(static_cast<Index>(bytes.size()));
+    std::copy(bytes.begin(), bytes.end(), labels.data());
+    return labels;
+  });
 }
 
 }  // namespace shallow::io

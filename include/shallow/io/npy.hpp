@@ -11,7 +11,7 @@
 ///     then           the values, row after row, or column after column in Fortran order
 ///
 /// Files are read as hostile: the shape is held against the size of the file before anything is allocated. Memory: the
-/// file, and the matrix that is returned.
+/// file, and the matrix that is returned; a file that memory does not hold twice is refused before it is read.
 
 #include "shallow/error.hpp"
 #include "shallow/io/file.hpp"
@@ -57,6 +57,23 @@ std::string npy_type() {
   return numbered(letter, sizeof(T));
 }
 
+/// What NumPy means by a type that is no plain number of this library's: "an object array, pickled by Python"; "" if it
+/// is not known here.
+inline std::string_view npy_kind(std::string_view descr) {
+  if (descr.find_first_of("<>|=") == 0) descr.remove_prefix(1);
+  switch (descr.empty() ? '\0' : descr.front()) {
+    case 'O': return "an object array, pickled by Python";
+    case 'U': return "text";
+    case 'S': return "text in bytes";
+    case 'b': return descr == "b1" ? "truth values" : "";
+    case 'c': return "complex numbers";
+    case 'M':
+    case 'm': return "dates or times";
+    case 'V': return "a structured dtype";
+    default: return "";
+  }
+}
+
 /// What a header says.
 struct NpyHeader {
   std::string descr;
@@ -68,7 +85,7 @@ struct NpyHeader {
 class NpyHeaderParser {
  public:
   NpyHeaderParser(std::string_view function, std::string_view path, std::string_view text)
-      : function_(function), path_(path), text_(text) {}
+      : function_(function), path_(path), whole_(text), text_(text) {}
 
   NpyHeader parse() {
     NpyHeader header;
@@ -81,7 +98,7 @@ class NpyHeaderParser {
       if (which < 0) fail("the keys 'descr', 'fortran_order' and 'shape' in the header", "another key");
       if (seen[which]) fail("every key of the header once", "'" + key + "' twice");
       seen[which] = true;
-      if (which == 0) header.descr = string();
+      if (which == 0) header.descr = type();
       if (which == 1) header.fortran_order = boolean();
       if (which == 2) header.shape = tuple();
       if (!accept(',')) {
@@ -101,6 +118,8 @@ class NpyHeaderParser {
   [[noreturn]] void fail(std::string_view expected, std::string_view given) const {
     raise_expected<FileError>(function_, path_, expected, given);
   }
+  /// Where in the header the parser stands, for an error.
+  std::string here() const { return numbered(" at byte ", whole_.size() - text_.size()) + " of the header"; }
   void skip_spaces() {
     while (!text_.empty() && (text_.front() == ' ' || text_.front() == '\n' || text_.front() == '\t')) {
       text_.remove_prefix(1);
@@ -125,6 +144,13 @@ class NpyHeaderParser {
     if (content.find('\\') != std::string_view::npos) fail("a string without escapes in the header", "a backslash");
     text_.remove_prefix(end + 1);
     return std::string(content);
+  }
+  std::string type() {
+    skip_spaces();
+    if (text_.starts_with('[') || text_.starts_with('(')) {
+      fail("one type of number as 'descr'", "a structured dtype (a list of fields)" + here());
+    }
+    return string();
   }
   bool boolean() {
     skip_spaces();
@@ -161,12 +187,17 @@ class NpyHeaderParser {
       value = 10 * value + digit;
     }
     if (digits == 0) fail("a whole number >= 0 in 'shape'", "something else");
+    if (digits < text_.size() && (text_[digits] == 'L' || text_[digits] == 'l')) {
+      const std::string written = quoted_excerpt(text_.substr(0, digits + 1));
+      fail("whole numbers in 'shape' as Python 3 writes them", written + here() + ": a header of Python 2");
+    }
     text_.remove_prefix(digits);
     return value;
   }
 
   std::string_view function_;
   std::string_view path_;
+  std::string_view whole_;
   std::string_view text_;
 };
 
@@ -177,19 +208,25 @@ namespace shallow::io {
 /// The matrix in the .npy file at `path`, whose type must be T: `read_npy<float>("weights.npy")`. One dimension gives a
 /// column vector, none (a scalar) 1 x 1. Either order of values, either byte order.
 ///
-/// \throws FileError (path): expected a .npy file, and what else is wrong with it: missing, unreadable, truncated, of
-///         an unknown version, more than 2 dimensions, values of another type than T, a size that is not that of the
-///         shape
+/// \throws FileError (path): expected a .npy file, and what else is wrong with it: missing, unreadable, larger than
+/// what
+///         memory holds twice, of another format (.npz, gzip), truncated, of an unknown version, more than 2
+///         dimensions, values of another type than T (objects, structures), a header of Python 2, a size that is not
+///         that of the shape
 template <NpyValue T>
 Eigen::Matrix<T, Dynamic, Dynamic> read_npy(const std::filesystem::path& path) {
   const std::string name = path.string();
   const auto fail = [&](std::string_view expected, std::string_view given) {
     detail::raise_expected<FileError>("read_npy", name, expected, given);
   };
-  const std::string bytes = detail::read_file("read_npy", path, "a .npy file");
+  const std::string bytes = detail::read_file("read_npy", path, "a .npy file", 2);
   constexpr std::string_view magic("\x93NUMPY", 6);
+  const bool ours = bytes.starts_with(magic);
+  if (const std::string_view other = detail::other_format(bytes); !ours && !other.empty()) {
+    fail("\\x93NUMPY at the start of a .npy file", other);
+  }
   if (bytes.size() < 10) fail("a .npy file of at least 10 bytes", std::to_string(bytes.size()));
-  if (std::string_view(bytes).substr(0, 6) != magic) fail("\\x93NUMPY at the start of a .npy file", "something else");
+  if (!ours) fail("\\x93NUMPY at the start of a .npy file", "something else");
   const int major = static_cast<unsigned char>(bytes[6]);
   const int minor = static_cast<unsigned char>(bytes[7]);
   if (major < 1 || major > 3 || minor != 0) {
@@ -210,7 +247,9 @@ Eigen::Matrix<T, Dynamic, Dynamic> read_npy(const std::filesystem::path& path) {
   const char order = header.descr.empty() ? '\0' : header.descr.front();
   const bool known_order = order == '<' || order == '>' || (order == '|' && sizeof(T) == 1);
   if (!known_order || header.descr.substr(1) != type) {
-    fail("values of type '" + type + "'", detail::quoted_excerpt(header.descr));
+    const std::string_view kind = detail::npy_kind(header.descr);
+    fail("values of type '" + type + "'",
+         detail::quoted_excerpt(header.descr).append(kind.empty() ? "" : ", ").append(kind));
   }
 
   const std::uint64_t rows = header.shape.empty() ? 1 : header.shape[0];
@@ -228,7 +267,9 @@ Eigen::Matrix<T, Dynamic, Dynamic> read_npy(const std::filesystem::path& path) {
 
   constexpr auto most = static_cast<std::uint64_t>((std::numeric_limits<Index>::max)());
   if (rows > most || cols > most) fail("dimensions that fit an Index", shape);
-  Eigen::Matrix<T, Dynamic, Dynamic> matrix(static_cast<Index>(rows), static_cast<Index>(cols));
+  using Result = Eigen::Matrix<T, Dynamic, Dynamic>;
+  Result matrix = detail::within_memory("read_npy", path, "a .npy file", bytes.size(),
+                                        [&] { return Result(static_cast<Index>(rows), static_cast<Index>(cols)); });
   const char* from = bytes.data() + start + length;
   const bool swap = sizeof(T) > 1 && (order == '<') != (std::endian::native == std::endian::little);
   for (Index k = 0; k < matrix.size(); ++k) {
