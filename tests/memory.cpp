@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// What the readers of files say of their memory: a small multiple of the file, whatever stands in it. Every file here
 /// is the worst of its kind that could be thought of: the most numbers, names or tensors for its bytes, and lengths
-/// that lie.
+/// that lie; and files of 15 TiB, most of which are holes, where the file system has such.
 ///
 /// With the argument `planted` a copy of the file too many is taken on purpose, and every case must fail.
 
@@ -18,8 +18,10 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -67,6 +69,39 @@ std::string repeated(std::string_view text, std::size_t count) {
   result.reserve(text.size() * count);
   for (std::size_t i = 0; i < count; ++i) result.append(text);
   return result;
+}
+
+/// Files that no memory holds, refused before any is taken.
+void larger_than_memory(const TemporaryFolder& folder) {
+  constexpr std::size_t size = std::size_t{15} << 40U;
+  const std::string_view refusal = "that fits into memory, given 16492674416640 bytes";
+  const auto grown = [&](std::string_view name, std::string_view start) {
+    const auto path = folder.file(name, start);
+    std::error_code error;
+    std::filesystem::resize_file(path, size, error);
+    return error ? std::filesystem::path() : path;
+  };
+  if (grown("a", "").empty()) {
+    std::printf("no files of 15 TiB here\n");
+    return;
+  }
+  const auto npy = grown("large.npy", "\x93NUMPY");
+  check("npy: 15 TiB", size, 0, refusal, [&] { io::read_npy<double>(npy); });
+  const auto csv = grown("large.csv", "1,2\n");
+  check("csv: 15 TiB", size, 0, refusal, [&] { io::read_csv(csv); });
+  const auto network = grown("large.safetensors", "");
+  check("safetensors: 15 TiB", size, 0, refusal, [&] { io::load<DynamicNetwork<double>>(network); });
+  const auto saved = grown("large.checkpoint", "");
+  TwoLayerNet<double> net(2, 3, 1);
+  TrainingState<Adam, double> state;
+  io::Checkpoint checkpoint(saved, net, state);
+  check("checkpoint: 15 TiB", size, 0, refusal, [&] { checkpoint.resume(); });
+  // 7680 x 2^31 values.
+  constexpr std::string_view header("\0\0\x08\2\0\0\x1E\0\x80\0\0\0", 12);
+  const auto images = folder.file("large.idx", header);
+  std::filesystem::resize_file(images, header.size() + size);
+  constexpr std::size_t zlib = 320 * KiB;
+  check("idx: 15 TiB", size, zlib, refusal, [&] { io::read_idx_images<float>(images); });
 }
 
 void csv(const TemporaryFolder& folder) {
@@ -228,6 +263,7 @@ int main(int argc, char** argv) {
   npy(folder);
   model_files(folder);
   idx(folder);
+  larger_than_memory(folder);
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }
