@@ -113,8 +113,8 @@ inline bool fits_memory(std::uintmax_t size, std::uintmax_t times) {
   constexpr auto most = static_cast<std::uintmax_t>(std::numeric_limits<std::ptrdiff_t>::max());
   if (times == 0 || size > (std::min)(most, memory_of_machine()) / times) return false;
   // What is small is not asked for twice.
-  constexpr std::uintmax_t small = std::uintmax_t{1} << 20U;
-  if (size * times < small) return true;
+  constexpr std::uintmax_t little = std::uintmax_t{1} << 20U;
+  if (size * times < little) return true;
   void* volatile probe = std::malloc(static_cast<std::size_t>(size * times));  // else a compiler may leave it out
   const bool given = probe != nullptr;
   std::free(probe);
@@ -283,13 +283,13 @@ struct Place {
   std::filesystem::path path;
 };
 
-/// Opens the folder `path`, seen from the folder `from`; also one whose content may not be listed, where that goes.
-inline Descriptor open_folder(int from, const std::filesystem::path& path) {
+/// Opens a folder; also one whose content may not be listed, where that goes.
+inline Descriptor open_folder(const std::filesystem::path& path) {
   const char* const name = path.empty() ? "." : path.c_str();
-  Descriptor folder(::openat(from, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Descriptor folder(::open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 #ifdef O_PATH
   if (!folder.is_open() && errno == EACCES) {
-    folder = Descriptor(::openat(from, name, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    folder = Descriptor(::open(name, O_PATH | O_DIRECTORY | O_CLOEXEC));
   }
 #endif
   return folder;
@@ -304,7 +304,7 @@ inline int find_place(const std::filesystem::path& path, Place& place) {
   constexpr int limit = 40;  // as Linux has it
   for (int links = 0; links <= limit; ++links) {
     const std::filesystem::path parent = place.path.parent_path();
-    place.folder = open_folder(AT_FDCWD, parent);
+    place.folder = open_folder(parent);
     if (!place.folder.is_open()) return errno;
     place.name = place.path.filename().string();
     if (place.name.empty()) return place.path.empty() ? ENOENT : EISDIR;
