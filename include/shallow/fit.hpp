@@ -35,6 +35,8 @@ struct Progress {
   Index batches = 0;  ///< batches in an epoch
   double loss = 0;    ///< mean loss of this epoch's samples so far, each before the step that it led to
   double validation_loss = std::numeric_limits<double>::quiet_NaN();  ///< on_epoch only, if there are validation data
+  bool has_validation =
+      false;  ///< whether it is of validation data: NaN is their loss then, and not that there are none
 };
 
 /// What `fit` calls now and then: any function of a Progress. If it returns false, training stops.
@@ -233,6 +235,7 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
     if (!whole) break;
     if constexpr (!std::is_same_v<std::remove_cvref_t<ValidationPass>, Absent>) {
       progress.validation_loss = static_cast<double>(validate(model));
+      progress.has_validation = true;
       history.validation_loss.push_back(progress.validation_loss);
     }
     if (options.on_epoch && !options.on_epoch(progress)) history.reason = StopReason::callback;
