@@ -5,9 +5,13 @@
 #include "shallow/two_layer_net.hpp"
 
 #include "temporary_folder.hpp"
+#include "user_types.hpp"
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <limits>
@@ -33,6 +37,28 @@ struct Data {
 template <class T>
 TwoLayerNet<T> fresh() {
   return TwoLayerNet<T>(2, 5, 1, {.seed = 3, .initializer = Initializer::glorot()});
+}
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+/// A checkpoint with other bytes where the numbers of a tensor begin.
+std::string with_tensor(std::string file, const char* tensor, std::string_view bytes) {
+  const auto start = static_cast<std::size_t>(8 + detail::little_endian(file.data(), 8));
+  const auto header = nlohmann::json::parse(file.substr(8, start - 8));
+  const std::size_t at = start + header[tensor]["data_offsets"][0].get<std::size_t>();
+  return file.replace(at, bytes.size(), bytes);
+}
+
+/// A checkpoint with one more thing in its header, or without what is there, and as much data.
+template <class Change>
+std::string with_header(const std::string& file, Change change) {
+  const auto start = static_cast<std::size_t>(8 + detail::little_endian(file.data(), 8));
+  auto header = nlohmann::ordered_json::parse(file.substr(8, start - 8));
+  change(header);
+  const std::string text = header.dump();
+  std::string bytes;
+  detail::append_little_endian(bytes, text.size(), 8);
+  return bytes + text + file.substr(start);
 }
 
 /// Trains 7 epochs in one go, and 3, resumed by other objects, and 4; both must end in the same bits.
@@ -194,14 +220,7 @@ TEST_CASE("checkpoint: broken files are refused with what and where, and nothing
     CHECK(other_state == TrainingState<Momentum, float>());
     return text;
   };
-  // Where a tensor's numbers begin in the file.
-  const auto data_start = static_cast<std::size_t>(8 + detail::little_endian(good.data(), 8));
-  const auto header = nlohmann::json::parse(good.substr(8, data_start - 8));
-  const auto with = [&](const char* tensor, std::string_view bytes) {
-    std::string changed = good;
-    const std::size_t at = data_start + header[tensor]["data_offsets"][0].get<std::size_t>();
-    return changed.replace(at, bytes.size(), bytes);
-  };
+  const auto with = [&](const char* tensor, std::string_view bytes) { return with_tensor(good, tensor, bytes); };
   const auto renamed = [&](const std::string& from, const std::string& to) {
     std::string changed = good;
     const std::size_t at = changed.find(from);
@@ -222,7 +241,8 @@ TEST_CASE("checkpoint: broken files are refused with what and where, and nothing
   CHECK(refused(with("best.epoch", zero)) == "0 numbers in 'best.parameters', given 21");
   CHECK(refused(with("best.loss", std::string("\0\0\0\0\0\0\xF0\x7F", 8))) ==
         "a finite number (infinity before the first epoch) in 'best.loss', given inf");
-  CHECK(refused(with("parameters", nan)) == "finite numbers in 'parameters', given NaN or infinity among them");
+  CHECK(refused(with("parameters", nan)) ==
+        "finite numbers in 'parameters', given NaN or infinity among them");
   CHECK(refused(with("best.parameters", nan)) ==
         "finite numbers in 'best.parameters', given NaN or infinity among them");
   CHECK(refused(with("random.position", huge)) == limit + "'random.position', given 9223372036854775807");
@@ -237,6 +257,15 @@ TEST_CASE("checkpoint: broken files are refused with what and where, and nothing
   CHECK(refused(renamed("\"epochs\"", "\"epoch_\"")) == "a tensor 'epochs', given none");
   CHECK(refused(renamed("\"U32\"", "\"F32\"")) == "numbers of type U32 in 'random.key', given 'F32'");
   CHECK(refused("") == "a safetensors file of at least 8 bytes, given 0");
+  CHECK(refused(with("random.seeded", "\x02")) == "0 .. 1 in 'random.seeded', given 2");
+  CHECK(refused(with("random.seeded", negative)) == "0 .. 1 in 'random.seeded', given -1");
+  CHECK(refused(renamed("\"shallow.best\":\"samples\"", "\"shallow.best\":\"whatnot\"")) ==
+        "'validation' or 'samples' as shallow.best, given 'whatnot'");
+  // A tensor that no checkpoint has: it would be lost in the next one.
+  const std::string further = with_header(good, [](auto& header) {
+    header["further"] = {{"dtype", "F32"}, {"shape", {0}}, {"data_offsets", {0, 0}}};
+  });
+  CHECK(refused(further) == "11 tensors, given 12");
   // Cut off anywhere.
   for (std::size_t size = 0; size < good.size(); size += 1 + size / 97) {
     CHECK_FALSE(refused(good.substr(0, size)).starts_with("no refusal"));
@@ -252,10 +281,13 @@ TEST_CASE("checkpoint: an optimiser that had taken steps and had no velocity was
   io::Checkpoint checkpoint(path, net, state);
   checkpoint.save();
   CHECK(checkpoint.resume());  // before the first step it has none
-  state.optimizer.steps = 1;
-  checkpoint.save();
+  folder.file("c", with_tensor(content_of(path), "optimizer.steps", "\x01"));
   CHECK(file_refusal("Checkpoint", path, [&] { checkpoint.resume(); }) ==
         "21 numbers in 'optimizer.velocity', given 0");
+  // It was also saved.
+  state.optimizer.steps = 1;
+  CHECK_THROWS_WITH_AS(checkpoint.save(), "Checkpoint: state: expected 21 numbers in 'optimizer.velocity', given 0",
+                       ShapeError);
 }
 
 TEST_CASE("checkpoint: what a crash has left half written is removed, and nothing else") {
@@ -273,6 +305,334 @@ TEST_CASE("checkpoint: what a crash has left half written is removed, and nothin
   CHECK(std::filesystem::exists(folder / "run.c.mine.new"));
   CHECK(std::filesystem::exists(folder / "run.c2.1-1.new"));
   CHECK(std::filesystem::exists(folder / "run.c.1-1.newer"));
+}
+
+TEST_CASE("checkpoint: NaN as validation loss let the training loss be the best, before all real ones") {
+  // relu(1e38 w) overflows in both hidden units, and inf - inf is NaN; all parameters and samples are finite.
+  const TemporaryFolder folder;
+  TwoLayerNet<float, ReLU, Identity> net(1, 2, 1, {.initializer = Initializer::zeros()});
+  net.layer<0>().weights() << 10, 10;
+  net.layer<1>().weights() << 0.5, -0.5;
+  const Matrix<float> x = Matrix<float>::Ones(1, 2), y = Matrix<float>::Constant(1, 2, 0.1F);
+  const Matrix<float> large = Matrix<float>::Constant(1, 2, 1e38F), two = Matrix<float>::Constant(1, 2, 2);
+  TrainingState<GradientDescent, float> state;
+  io::Checkpoint checkpoint(folder / "c", net, state);
+  const GradientDescent slow{.learning_rate = 1e-6};
+  const auto first = fit(net, x, y, slow, {.epochs = 2, .on_epoch = checkpoint}, state, Validation(large, y));
+  REQUIRE(std::isnan(first.validation_loss[0]));
+  CHECK(checkpoint.best().epoch == 0);
+  CHECK(std::isinf(checkpoint.best().loss));
+  const auto second = fit(net, x, y, slow, {.epochs = 2, .on_epoch = checkpoint}, state, Validation(x, two));
+  REQUIRE(second.validation_loss[1] < second.validation_loss[0]);
+  CHECK(checkpoint.best().epoch == 4);
+  CHECK(checkpoint.best().loss == second.validation_loss[1]);
+  CHECK(checkpoint.best().of_validation);
+}
+
+TEST_CASE("checkpoint: once there was a loss of validation data, no loss of the samples is the best") {
+  const TemporaryFolder folder;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint checkpoint(folder / "c", net, state);
+  const auto update = [&](double loss, double validation_loss, bool has_validation) {
+    ++state.epochs;
+    net.parameters().setConstant(static_cast<double>(state.epochs));
+    checkpoint.update({state.epochs, 100, 1, 1, loss, validation_loss, has_validation});
+    return checkpoint.best().epoch;
+  };
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  CHECK(update(not_a_number, not_a_number, false) == 0);
+  CHECK(update(-infinite, not_a_number, false) == 0);
+  CHECK(update(0.5, not_a_number, false) == 3);
+  CHECK_FALSE(checkpoint.best().of_validation);
+  CHECK(update(0.1, not_a_number, true) == 3);  // NaN hides nothing
+  CHECK(update(0.1, infinite, true) == 3);
+  CHECK(update(0.1, 7, true) == 6);  // a loss of another kind is not held against it
+  CHECK(update(0.01, not_a_number, false) == 6);
+  CHECK(update(0.01, not_a_number, true) == 6);
+  CHECK(update(0.01, 8, true) == 6);
+
+  // The file says which kind it is.
+  auto other = fresh<double>();
+  TrainingState<GradientDescent, double> other_state;
+  io::Checkpoint resumed(folder / "c", other, other_state);
+  CHECK(resumed.resume());
+  CHECK(resumed.best() == checkpoint.best());
+  ++other_state.epochs;
+  resumed.update({other_state.epochs, 100, 1, 1, 0.001, not_a_number});
+  CHECK(resumed.best().epoch == 6);
+  ++other_state.epochs;
+  resumed.update({other_state.epochs, 100, 1, 1, 9, 6});  // a loop of one's own, which only fills in the loss
+  CHECK(resumed.best().epoch == 11);
+  CHECK(resumed.best().parameters[0] == 9);
+}
+
+TEST_CASE("checkpoint: the best loss of an older file is of what its run goes on with") {
+  const TemporaryFolder folder;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint checkpoint(folder / "c", net, state);
+  state.epochs = 1;
+  checkpoint.update({1, 10, 1, 1, 0.5, not_a_number});
+  const std::string older =
+      with_header(content_of(folder / "c"), [](auto& header) { header["__metadata__"].erase("shallow.best"); });
+  for (const bool validated : {false, true}) {
+    CAPTURE(validated);
+    folder.file("c", older);
+    io::Checkpoint resumed(folder / "c", net, state);
+    REQUIRE(resumed.resume());
+    resumed.save();
+    CHECK(content_of(folder / "c").find("shallow.best") == std::string::npos);  // still not known
+    state.epochs = 2;
+    resumed.update({2, 10, 1, 1, 0.6, validated ? 0.6 : not_a_number});
+    CHECK(resumed.best().epoch == 1);
+    CHECK(resumed.best().of_validation == validated);
+    state.epochs = 3;
+    resumed.update({3, 10, 1, 1, 0.4, validated ? 0.4 : not_a_number});
+    CHECK(resumed.best().epoch == 3);
+  }
+}
+
+TEST_CASE("checkpoint: the first of equal bests is kept") {
+  const TemporaryFolder folder;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint checkpoint(folder / "c", net, state);
+  for (Index epoch = 1; epoch <= 3; ++epoch) {
+    state.epochs = epoch;
+    net.parameters().setConstant(static_cast<double>(epoch));
+    checkpoint.update({epoch, 10, 1, 1, 0.5});
+  }
+  CHECK(checkpoint.best().epoch == 1);
+  CHECK(checkpoint.best().parameters[0] == 1);
+}
+
+TEST_CASE("checkpoint: the best of a state that was reset, or of another model, was saved and could not be read") {
+  const TemporaryFolder folder;
+  DynamicNetwork<double> net(2, {{3, Tanh{}}, {1, Sigmoid{}}});
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint checkpoint(folder / "c", net, state);
+  state.epochs = 5;
+  checkpoint.update({5, 10, 1, 1, 0.5});
+  state.reset();
+  checkpoint.save();
+  CHECK(checkpoint.best().epoch == 0);
+  CHECK(checkpoint.resume());
+  state.epochs = 1;
+  checkpoint.update({1, 10, 1, 1, 0.7});
+  CHECK(checkpoint.best().loss == 0.7);
+  net = DynamicNetwork<double>(2, {{4, Tanh{}}, {1, Sigmoid{}}});
+  checkpoint.save();
+  CHECK(checkpoint.best().epoch == 0);
+  CHECK(checkpoint.resume());
+}
+
+TEST_CASE("checkpoint: every_epochs counts all that the state does, before and after a resume") {
+  const TemporaryFolder folder;
+  const Data<double> data;
+  const auto written = [&](Index epochs) {
+    auto net = fresh<double>();
+    TrainingState<GradientDescent, double> state;
+    io::Checkpoint checkpoint(folder / "c", net, state, {.every_epochs = 3});
+    checkpoint.resume();
+    std::vector<Index> after;
+    const auto on_epoch = [&](const Progress& progress) {
+      std::filesystem::remove(folder / "c");
+      checkpoint.update(progress);
+      if (std::filesystem::exists(folder / "c")) after.push_back(state.epochs);
+    };
+    fit(net, data.X, data.Y, GradientDescent{}, {.epochs = epochs, .on_epoch = on_epoch}, state);
+    return after;
+  };
+  CHECK(written(2) == std::vector<Index>{2});
+  CHECK(written(5) == std::vector<Index>{3, 6, 7});
+  CHECK(written(2) == std::vector<Index>{9});
+}
+
+namespace {
+
+/// A clock that is set by hand.
+struct Hand {
+  using duration = std::chrono::duration<double>;
+  using time_point = std::chrono::time_point<Hand, duration>;
+  static inline double seconds = 0;
+  static time_point now() { return time_point(duration(seconds)); }
+};
+
+}  // namespace
+
+TEST_CASE("checkpoint: every_seconds counts from the end of the first epoch, and from the last writing on") {
+  const TemporaryFolder folder;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint<TwoLayerNet<double>, GradientDescent, Hand> checkpoint(folder / "c", net, state,
+                                                                        {.every_seconds = 10});
+  Hand::seconds = 0;
+  const auto written_at = [&](double seconds) {
+    Hand::seconds = seconds;
+    ++state.epochs;
+    std::filesystem::remove(folder / "c");
+    checkpoint.update({state.epochs, 1000, 1, 1, 0.5});
+    return std::filesystem::exists(folder / "c");
+  };
+  CHECK_FALSE(written_at(100));
+  CHECK_FALSE(written_at(109));
+  CHECK(written_at(110));
+  CHECK_FALSE(written_at(119));
+  CHECK(written_at(125));
+  CHECK_FALSE(written_at(134));
+  checkpoint.save();
+  CHECK_FALSE(written_at(143));
+  CHECK(written_at(144));
+}
+
+TEST_CASE("checkpoint: a normal number that the state keeps for the next call comes back") {
+  const TemporaryFolder folder;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  state.random.normal();
+  REQUIRE(state.random.state().kept_normal);
+  io::Checkpoint(folder / "c", net, state).save();
+  TrainingState<GradientDescent, double> other;
+  CHECK(io::Checkpoint(folder / "c", net, other).resume());
+  CHECK(other.random == state.random);
+  CHECK(other.random.normal() == *state.random.state().kept_normal);
+}
+
+TEST_CASE("checkpoint: a state that no fit has seeded yet is still seeded by the first one") {
+  const TemporaryFolder folder;
+  const Data<double> data;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint(folder / "c", net, state).save();
+  auto other = fresh<double>();
+  TrainingState<GradientDescent, double> resumed;
+  resumed.seeded = true;
+  CHECK(io::Checkpoint(folder / "c", other, resumed).resume());
+  CHECK_FALSE(resumed.seeded);
+  const FitOptions options{.epochs = 2, .batch_size = 8, .seed = 9};
+  fit(net, data.X, data.Y, GradientDescent{}, options, state);
+  fit(other, data.X, data.Y, GradientDescent{}, options, resumed);
+  CHECK(other == net);
+  CHECK(resumed == state);
+}
+
+namespace {
+
+/// Gradient descent that keeps whatever a test wants, under whatever names.
+struct Peculiar : GradientDescent {
+  template <class T>
+  struct State {
+    std::int64_t steps = 0;
+    Vector<T> kept{};
+    const char* name = "kept";
+
+    template <class S, class F>
+    static void each_member(S& state, F&& f) {
+      f("steps", state.steps);
+      f(state.name, state.kept);
+    }
+    friend bool operator==(const State&, const State&) { return true; }
+  };
+  template <class T>
+  void step(shallow::detail::Parameters<T>, shallow::detail::Gradient<T>, State<T>&) const {}
+};
+
+}  // namespace
+
+TEST_CASE("checkpoint: what resume would refuse was written") {
+  const TemporaryFolder folder;
+  const auto path = folder.file("c", "old");
+  auto net = fresh<double>();
+  TrainingState<Peculiar, double> state;
+  io::Checkpoint checkpoint(path, net, state);
+  const auto refused = [&]<class Error>(Error) {
+    std::string text = refusal<Error>([&] { checkpoint.save(); });
+    CHECK(content_of(path) == "old");
+    return text;
+  };
+  const ValueError value_error("");
+  const ShapeError shape_error("");
+
+  net.parameters()(3) = not_a_number;
+  CHECK(refused(value_error) == "Checkpoint: model: expected finite parameters, given NaN or infinity among them");
+  net.parameters()(3) = 0;
+  state.optimizer.steps = -1;
+  CHECK(refused(value_error) == "Checkpoint: state: expected 0 .. " +
+                                    std::to_string(std::numeric_limits<Index>::max() / 2) +
+                                    " in 'optimizer.steps', given -1");
+  state.optimizer.steps = std::numeric_limits<std::int64_t>::max();
+  CHECK(refused(value_error).starts_with("Checkpoint: state: expected 0 .. "));
+  state.optimizer.steps = 0;
+  state.epochs = -1;
+  CHECK(refused(value_error).ends_with(" in 'epochs', given -1"));
+  state.epochs = 0;
+  state.optimizer.kept = Vector<double>::Zero(20);
+  CHECK(refused(shape_error) == "Checkpoint: state: expected 21 numbers in 'optimizer.kept', given 20");
+  state.optimizer.kept = Vector<double>::Zero(21);
+  state.optimizer.name = "steps";
+  CHECK(refused(value_error) == "Checkpoint: model, state: expected names in UTF-8, each once, given 'steps' twice");
+  state.optimizer.name = "\xFF";
+  CHECK(refused(value_error) == "Checkpoint: model, state: expected names in UTF-8, each once, given other bytes");
+  const std::string long_name(1 << 20, 'x');
+  state.optimizer.name = long_name.c_str();
+  CHECK(refused(value_error).starts_with("Checkpoint: model: expected a header of at most 1048576 bytes, given "));
+  state.optimizer.name = "kept";
+  checkpoint.save();
+  CHECK(checkpoint.resume());
+  CHECK(state.optimizer.kept.size() == 21);
+
+  // As a model that was moved from.
+  user::LinearRegression empty(0);
+  empty.theta.resize(0);
+  TrainingState<GradientDescent, double> other;
+  io::Checkpoint none(path, empty, other);
+  for (const bool save : {true, false}) {
+    CHECK(refusal<ShapeError>([&] { save ? none.save() : static_cast<void>(none.resume()); }) ==
+          "Checkpoint: model: expected one with parameters, given none (it was moved from)");
+  }
+}
+
+TEST_CASE("checkpoint: best parameters that are not finite never get into a file") {
+  const TemporaryFolder folder;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint checkpoint(folder / "c", net, state, {.every_epochs = 100});
+  state.epochs = 1;
+  const double kept = net.parameters()(0);
+  net.parameters()(0) = not_a_number;
+  checkpoint.update({1, 10, 1, 1, 0.5});
+  CHECK(checkpoint.best().epoch == 0);
+  net.parameters()(0) = kept;
+  checkpoint.save();
+  CHECK(checkpoint.resume());
+}
+
+TEST_CASE("checkpoint: a state that fit was not given was written again and again") {
+  const TemporaryFolder folder;
+  const Data<double> data;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state, forgotten;
+  io::Checkpoint checkpoint(folder / "c", net, forgotten);
+  CHECK(refusal<ValueError>([&] { fit(net, data.X, data.Y, GradientDescent{}, {.on_epoch = checkpoint}, state); }) ==
+        "Checkpoint: state: expected the one that counts the epochs (fit takes it, too), given none done");
+  CHECK_FALSE(std::filesystem::exists(folder / "c"));
+}
+
+TEST_CASE("checkpoint: after the last epoch it is written, whether progress counts from 1 or goes on") {
+  const TemporaryFolder folder;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint checkpoint(folder / "c", net, state, {.every_epochs = 1000});
+  state.epochs = 12;
+  checkpoint.update({1, 2, 1, 1, 0.5});
+  checkpoint.update({11, 12 + 1, 1, 1, 0.5});
+  CHECK_FALSE(std::filesystem::exists(folder / "c"));
+  checkpoint.update({2, 2, 1, 1, 0.5});
+  CHECK(std::filesystem::exists(folder / "c"));
+  std::filesystem::remove(folder / "c");
+  checkpoint.update({12, 12, 1, 1, 0.5});
+  CHECK(std::filesystem::exists(folder / "c"));
 }
 
 #if __has_include(<sys/resource.h>) && !defined(__EMSCRIPTEN__)

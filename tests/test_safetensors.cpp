@@ -247,8 +247,8 @@ TEST_CASE("safetensors: activations that a file could not bring back were saved"
   const auto path = folder / "net.safetensors";
   const auto message = [&](const auto& net) { return refusal<ValueError>([&] { io::save(net, path); }); };
   const std::string expected =
-      "save: activation: expected one with a name (UTF-8, no comma, no bracket), and with finite settings if it holds "
-      "data, in layer ";
+      "save: activation: expected one with a name (UTF-8, no comma, bracket or control character), and with finite "
+      "settings if it holds data, in layer ";
   CHECK(message(TwoLayerNet<double, Secretive>(2, 3, 1)) == expected + "1, given 'secretive'");
   CHECK(message(TwoLayerNet<double, Tanh, user::Softsign>(2, 3, 1)) == expected + "2, given 'custom'");
   CHECK(message(Layer<double, user::Softsign>(2, 3)) == expected + "1, given 'custom'");
@@ -258,6 +258,7 @@ TEST_CASE("safetensors: activations that a file could not bring back were saved"
     CHECK(message(Layer<double, Named>(2, 3, {.activation = {{}, name}})) ==
           expected + "1, given '" + std::string(name) + "'");
   }
+  CHECK(message(Layer<double, Named>(2, 3, {.activation = {{}, "a\x1B[2J"}})) == expected + "1, given 'a?[2J'");
   const Bent infinite{.steepness = std::numeric_limits<double>::infinity()};
   CHECK(message(Layer<double, Bent>(2, 3, {.activation = infinite})) == expected + "1, given 'bent(inf 0)'");
   io::save(Layer<double, Named>(2, 3, {.activation = {{}, "gr\xC3\xB6\xC3\x9Fte"}}), folder / "utf8");
@@ -349,6 +350,10 @@ TEST_CASE("safetensors: bad files are refused, and what is said") {
   CHECK(with("0.bias", "1.bias") == "a tensor '0.bias', given '0.weight' alone");
   CHECK(with("0.bias", "bias") == "tensors named as '0.weight' and '0.bias', given 'bias'");
   CHECK(with("0.bias", "-1.bias") == "tensors named as '0.weight' and '0.bias', given '-1.bias'");
+  for (const char* name : {"0x.bias", "00.bias", "-0.bias", "+0.bias", " 0.bias", "0 .bias", ".bias", "0", "0.biased",
+                           "0.bias.", "0..bias", "0,bias", "1e0.bias", "0.BIAS", "2147483648.bias"}) {
+    CHECK(with("0.bias", name) == "tensors named as '0.weight' and '0.bias', given '" + std::string(name) + "'");
+  }
   CHECK(with("0.bias", "99999999999.bias") == "tensors named as '0.weight' and '0.bias', given '99999999999.bias'");
   CHECK(with("0.bias", "0.bias\\u0000") == "tensors named as '0.weight' and '0.bias', given '0.bias?'");
   CHECK(with("0.bias", "0.bi\xFFs").find("a header of JSON, given something else at its byte ") == 0);
@@ -393,8 +398,12 @@ TEST_CASE("safetensors: bad files are refused, and what is said") {
   CHECK(metadata("shallow.means", "1 x") == "finite numbers separated by spaces as shallow.means, given 'x'");
   CHECK(metadata("shallow.means", "1  2") == "finite numbers separated by spaces as shallow.means, given ''");
   CHECK(metadata("shallow.scales", "nan") == "finite numbers separated by spaces as shallow.scales, given 'nan'");
+  CHECK(metadata("shallow.means", "") == "finite numbers separated by spaces as shallow.means, given ''");
+  CHECK(metadata("shallow.means", "1 ") == "finite numbers separated by spaces as shallow.means, given ''");
   CHECK(metadata("shallow.classes", "[1]") == "an array of strings as shallow.classes, given '[1]'");
   CHECK(metadata("shallow.classes", "[[") == "an array of strings as shallow.classes, given '[['");
+  CHECK(metadata("shallow.classes", "[\\\"a\\\"]\\u0000x") ==
+        "an array of strings as shallow.classes, given '[\"a\"]?x'");
 }
 
 TEST_CASE("safetensors: files that are not there or cannot be written") {
@@ -412,7 +421,7 @@ TEST_CASE("safetensors: files that are not there or cannot be written") {
 TEST_CASE("safetensors: class names that are not UTF-8 left as an exception of the JSON library") {
   const TemporaryFolder folder;
   const TwoLayerNet<float> net(2, 4, 1);
-  for (const char* good : {"", "a\n\"", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
+  for (const char* good : {"", "a \"", "~", "\xC2\xA0", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
                            "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
     io::save(net, folder / "a", {.classes = {good, "b"}});
     CHECK(io::load_info(folder / "a").classes[0] == good);
@@ -424,4 +433,235 @@ TEST_CASE("safetensors: class names that are not UTF-8 left as an exception of t
     CHECK_THROWS_WITH_AS(io::save(net, folder / "a", {.classes = {"b", bad}}),
                          "save: classes: expected names in UTF-8, given other bytes in name 1", ValueError);
   }
+}
+
+namespace {
+
+/// The file of a layer 2 -> 1 with metadata besides.
+std::string with_metadata(const std::string& metadata) {
+  std::string text = small_header;
+  text.pop_back();
+  return safetensors(text + ",\"__metadata__\":{" + metadata + "}}", zeros);
+}
+
+}  // namespace
+
+TEST_CASE("safetensors: a header ended at a NUL, whatever came behind it") {
+  const TemporaryFolder folder;
+  const auto says = [&](const std::string& header) {
+    return refused<Layer<float, Tanh>>(folder, safetensors(header, zeros));
+  };
+  const auto at = [](std::size_t byte) {
+    return "a header of JSON, given something else at its byte " + std::to_string(byte);
+  };
+  const std::size_t size = small_header.size();
+  const std::string nul(1, '\0');
+  CHECK(says(small_header + nul) == at(size + 1));
+  CHECK(says(small_header + nul + "rubbish") == at(size + 1));
+  CHECK(says(small_header + "   " + nul + "}") == at(size + 4));
+  CHECK(says(nul + small_header) == at(1));
+  std::string within = small_header;
+  within[size - 3] = '\0';
+  CHECK(says(within) == at(size - 2));
+  // The format's padding is spaces behind it, and it begins with the bracket.
+  CHECK(says(small_header + "\n") == at(size + 1));
+  CHECK(says(small_header + "  \t ") == at(size + 3));
+  CHECK(says(" " + small_header) == at(1));
+  CHECK(says("\xEF\xBB\xBF" + small_header) == at(1));
+  const auto path = folder.file("good", safetensors(small_header + "     ", zeros));
+  CHECK(io::load<Layer<float, Tanh>>(path).n_in() == 2);
+}
+
+TEST_CASE("safetensors: of two spellings of a place the last one won") {
+  const TemporaryFolder folder;
+  for (const char* second : {"00", "-0", "0x"}) {
+    CAPTURE(second);
+    std::string header = small_header;
+    header.pop_back();
+    header.append(",\"").append(second).append(R"(.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[12,20]}})");
+    CHECK(refused<Layer<float, Tanh>>(folder, safetensors(header, std::string(20, '\0'))) ==
+          "tensors named as '0.weight' and '0.bias', given '" + std::string(second) + ".weight'");
+  }
+}
+
+TEST_CASE(
+    "safetensors: layers that do not chain are refused, before their numbers would be written beyond the network") {
+  const TemporaryFolder folder;
+  const auto file = [](int n_h, int n_in) {
+    auto add = [at = 0](const std::string& name, const std::string& shape, int count) mutable {
+      const std::string text = "\"" + name + R"(":{"dtype":"F32","shape":[)" + shape + R"(],"data_offsets":[)" +
+                               std::to_string(at) + "," + std::to_string(at + 4 * count) + "]}";
+      at += 4 * count;
+      return text;
+    };
+    std::string header = "{" + add("0.weight", std::to_string(n_h) + ",2", 2 * n_h) + ",";
+    header += add("0.bias", std::to_string(n_h), n_h) + ",";
+    header += add("2.weight", "1," + std::to_string(n_in), n_in) + "," + add("2.bias", "1", 1) + "}";
+    return safetensors(header, std::string(static_cast<std::size_t>(4 * (3 * n_h + n_in + 1)), '\0'));
+  };
+  CHECK(io::load<TwoLayerNet<float>>(folder.file("good", file(3, 3))).parameter_count() == 13);
+  for (const int n_in : {2, 4, 1000}) {
+    CAPTURE(n_in);
+    const std::string expected =
+        "3 inputs of '2.weight', the outputs of the layer before, given " + std::to_string(n_in);
+    CHECK(refused<TwoLayerNet<float>>(folder, file(3, n_in)) == expected);
+    CHECK(refused<Network<Layer<float, Tanh>, Layer<float, Sigmoid>>>(folder, file(3, n_in)) == expected);
+    CHECK(refused(folder, file(3, n_in), {.activations = {Tanh{}, Sigmoid{}}}) == expected);
+  }
+}
+
+TEST_CASE("safetensors: means without scales, scales without means, and scales that are not > 0 were taken") {
+  const TemporaryFolder folder;
+  const auto says = [&](const std::string& means, const std::string& scales) {
+    std::string text;
+    if (!means.empty()) text += "\"shallow.means\":\"" + means + "\"";
+    if (!scales.empty()) text += (text.empty() ? "" : ",") + ("\"shallow.scales\":\"" + scales + "\"");
+    const std::string bytes = with_metadata(text);
+    const std::string of_load = refused<Scaled<Layer<float, Tanh>>>(folder, bytes);
+    const auto path = folder.file("bad", bytes);
+    const std::string of_info = file_refusal("load_info", path, [&] { io::load_info(path); });
+    CHECK((of_info == of_load || of_info.starts_with("no refusal")));
+    return of_load;
+  };
+  CHECK(says("1 2", "") == "shallow.scales beside shallow.means, given none");
+  CHECK(says("", "1 2") == "shallow.means beside shallow.scales, given none");
+  CHECK(says("1 2", "1") == "2 shallow.scales, as many as shallow.means, given 1");
+  CHECK(says("1 2 3", "1 2 3") == "2 shallow.means and shallow.scales, given 3");
+  CHECK(says("1 2", "1 0") == "shallow.scales > 0, given 0");
+  CHECK(says("1 2", "-0.0 1") == "shallow.scales > 0, given -0");
+  CHECK(says("1 2", "1 -3") == "shallow.scales > 0, given -3");
+  CHECK(says("1 2", "1 inf") == "finite numbers separated by spaces as shallow.scales, given 'inf'");
+  CHECK(says("nan 2", "1 1") == "finite numbers separated by spaces as shallow.means, given 'nan'");
+  // Beyond the range of float, which only a network of floats knows.
+  CHECK(says("1 2", "1 1e-60") == "finite shallow.means, and shallow.scales > 0, given 2 and 0");
+  CHECK(says("1 1e60", "1 1") == "finite shallow.means, and shallow.scales > 0, given inf and 1");
+  CHECK(says("1 2", "1 1e60") == "finite shallow.means, and shallow.scales > 0, given 2 and inf");
+  CHECK(refusal<FileError>([&] {
+          io::load<Layer<float, Tanh>>(folder.file("bad", with_metadata(R"("shallow.scales":"1 2")")));
+        }).ends_with("shallow.means beside shallow.scales, given none"));
+}
+
+TEST_CASE("safetensors: load_info handed out control characters, which steer a terminal") {
+  const TemporaryFolder folder;
+  const std::string escape = "\\u001b]0;title\\u0007\\u0000\\u009b1m\\u007f ";
+  const std::string text = R"("shallow.version":")" + escape + R"(","shallow.loss":")" + escape +
+                           R"(","shallow.activations":"tanh, )" + escape + R"(","shallow.classes":"[\"\\u001b[2J\"]")";
+  const auto path = folder.file("a", with_metadata(text));
+  const auto info = io::load_info(path);
+  const std::string shown = "\\u001b]0;title\\u0007\\u0000\\u009b1m\\u007f ";
+  CHECK(info.version == shown);
+  CHECK(info.loss == shown);
+  CHECK(info.activations == std::vector<std::string>{"tanh", shown});
+  CHECK(info.classes == std::vector<std::string>{"\\u001b[2J"});
+
+  // And errors have none, wherever the text stood.
+  const auto is_clean = [](const std::string& message) {
+    return !message.empty() && !shallow::detail::has_controls(message);
+  };
+  const std::string hostile = "\\u001b[2J\\u009b\\u0007";
+  for (const char* from : {"0.bias", "F32", "dtype"}) {
+    CAPTURE(from);
+    std::string header = small_header;
+    header.replace(header.find(from), std::string_view(from).size(), hostile);
+    CHECK(is_clean(refused<Layer<float, Tanh>>(folder, safetensors(header, zeros))));
+  }
+  for (const char* key : {"shallow.activations", "shallow.means", "shallow.scales", "shallow.classes"}) {
+    CAPTURE(key);
+    const std::string bytes = with_metadata("\"" + std::string(key) + "\":\"" + hostile + "\"");
+    CHECK(is_clean(refused<Layer<float, Tanh>>(folder, bytes)));
+    CHECK(is_clean(refused(folder, bytes)));
+  }
+}
+
+TEST_CASE("safetensors: names that load_info could not give back are refused before anything is written") {
+  const TemporaryFolder folder;
+  const TwoLayerNet<float> net(2, 4, 1);
+  for (const auto& [name, shown] : {std::pair("a\n", "a\\u000a"), std::pair("\x1B[2J", "\\u001b[2J"),
+                                    std::pair("\x7F", "\\u007f"), std::pair("\xC2\x9B", "\\u009b")}) {
+    CAPTURE(shown);
+    const std::string expected = ": expected names without control characters, given '" + std::string(shown) + "'";
+    CHECK(refusal<ValueError>([&] {
+            io::save(net, folder / "a", {.classes = {"b", name}});
+          }) == "save: classes" + expected);
+    CHECK(refusal<ValueError>([&] { io::save(net, folder / "a", {.loss = name}); }) == "save: loss" + expected);
+  }
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+namespace {
+
+/// A model as the writers know it, in a state that none of the library's gets into any more.
+struct Husk {
+  using Scalar = double;
+  Vector<double> numbers{};
+  const Vector<double>& parameters() const { return numbers; }
+  Index parameter_count() const { return numbers.size(); }
+  Index n_x() const { return 2; }
+};
+
+/// Settings of every kind.
+struct Counted : user::Softsign {
+  static constexpr std::string_view name = "counted";
+  std::int64_t count = 1;
+  bool flag = false;
+  long double exact = 0.5L;
+  static constexpr std::tuple settings{&Counted::count, &Counted::flag, &Counted::exact};
+  friend bool operator==(const Counted& a, const Counted& b) {
+    return a.count == b.count && a.flag == b.flag && a.exact == b.exact;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("safetensors: what load would refuse of a model was written") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH_AS(shallow::detail::check_model("save", Husk{}),
+                       "save: net: expected a network with parameters, given one without (it was moved from)",
+                       ShapeError);
+
+  // The network in a Scaled is open to change.
+  Scaled model(StandardScaler<double>(Vector<double>::Zero(2), Vector<double>::Ones(2)),
+               DynamicNetwork<double>(2, {{1, Sigmoid{}}}));
+  model.net() = DynamicNetwork<double>(3, {{1, Sigmoid{}}});
+  CHECK(refusal<ShapeError>([&] { io::save(model, folder / "a"); }) ==
+        "save: scaler: expected 3 features, n_x of the network, given 2");
+  CHECK(std::filesystem::is_empty(folder.path()));
+
+  // Means and scales to the ends of the range come back.
+  using Limits = std::numeric_limits<double>;
+  const Scaled<Layer<double, Sigmoid>> extreme(
+      StandardScaler<double>(Vector<double>{{Limits::lowest(), Limits::denorm_min()}},
+                             Vector<double>{{Limits::denorm_min(), Limits::max()}}),
+      Layer<double, Sigmoid>(2, 1));
+  io::save(extreme, folder / "a");
+  CHECK(io::load<Scaled<Layer<double, Sigmoid>>>(folder / "a") == extreme);
+}
+
+TEST_CASE("safetensors: settings that a double does not hold were saved as others") {
+  const TemporaryFolder folder;
+  using Net = Layer<float, Counted>;
+  const auto net = [](const Counted& g) { return Net(2, 1, {.activation = g}); };
+  const Counted good{{}, -9007199254740991, true, -0.1};
+  io::save(net(good), folder / "a");
+  CHECK(io::load<Net>(folder / "a") == net(good));
+  std::filesystem::remove(folder / "a");
+  const std::string expected = "save: activation: expected settings that a double holds in layer 1, given 'counted(";
+  for (const Counted& bad :
+       {Counted{{}, 9007199254740993, true, 0}, Counted{{}, std::numeric_limits<std::int64_t>::min(), true, 0}}) {
+    CHECK(refusal<ValueError>([&] { io::save(net(bad), folder / "a"); }).starts_with(expected));
+  }
+  if constexpr (std::numeric_limits<long double>::digits > 53) {
+    CHECK(refusal<ValueError>([&] { io::save(net({{}, 1, true, 0.1L}), folder / "a"); }).starts_with(expected));
+  }
+  CHECK(std::filesystem::is_empty(folder.path()));
+
+  // And a file may not say others than the type holds.
+  for (const char* settings :
+       {"1.5 0 0", "1e300 0 0", "9007199254740992 0 0", "1 2 0", "1 -1 0", "1 0.5 0", "1 1 inf"}) {
+    CAPTURE(settings);
+    CHECK(refused<Net>(folder, with_metadata("\"shallow.activations\":\"counted(" + std::string(settings) + ")\"")) ==
+          "settings that counted accepts in layer 1, given '" + std::string(settings) + "'");
+  }
+  CHECK(refused<Layer<float, Bent>>(folder, with_metadata("\"shallow.activations\":\"bent(1 1e300)\"")) ==
+        "settings that bent accepts in layer 1, given '1 1e300'");
 }

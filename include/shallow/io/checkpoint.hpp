@@ -12,9 +12,10 @@
 ///     fit(net, X, Y, Adam{}, {.epochs = 10'000 - state.epochs, .on_epoch = checkpoint}, state);
 ///
 /// A checkpoint is a safetensors file: "parameters", "optimizer.<member>", "random.key", "random.position",
-/// "random.normal" (none or one), "epochs", and the best so far: "best.epoch", "best.loss", "best.parameters". The
-/// metadata says which model it belongs to. Files are read as hostile, as model files are. Memory: three times the
-/// file, and for the header at most 64 times its length.
+/// "random.normal" (none or one), "random.seeded" (0 or 1), "epochs", and the best so far: "best.epoch", "best.loss",
+/// "best.parameters". The metadata says which model it belongs to ("shallow.model") and what the best loss is of
+/// ("shallow.best": "validation" or "samples"; earlier versions did not say). Files are read as hostile, as model files
+/// are. Memory: three times the file, and for the header at most 64 times its length.
 
 #include "shallow/error.hpp"
 #include "shallow/fit.hpp"
@@ -31,8 +32,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -49,24 +50,29 @@ struct CheckpointOptions {
   double every_seconds = 0;  ///< >= 0, since the last was written or the first epoch ended; 0: not by time
 };
 
-/// The parameters with the least loss so far: of the validation data, if there are any. Otherwise of the epoch's
-/// samples, each taken before the step that it led to, as in History.
+/// The parameters with the least loss so far, the first of equals. Where there are validation data, their loss alone
+/// counts, and once there was a finite one, no loss of the samples counts any more; otherwise that of the epoch's
+/// samples, each taken before the step that it led to, as in History. A loss that is NaN or infinite never is the best.
 template <Scalar T>
 struct Best {
   Index epoch = 0;  ///< of all that the TrainingState counts; 0 if there was none yet
   double loss = std::numeric_limits<double>::infinity();  ///< that least loss; infinite if there was none yet
   Vector<T> parameters;                                   ///< after that epoch
+  bool of_validation = false;                             ///< whether the loss is of validation data
 
   /// The same epoch, loss and parameters.
   friend bool operator==(const Best& a, const Best& b) {
-    return a.epoch == b.epoch && a.loss == b.loss && a.parameters.size() == b.parameters.size() &&
-           a.parameters == b.parameters;
+    return a.epoch == b.epoch && a.loss == b.loss && a.of_validation == b.of_validation &&
+           a.parameters.size() == b.parameters.size() && a.parameters == b.parameters;
   }
 };
 
 }  // namespace shallow::io
 
 namespace shallow::detail {
+
+/// The largest count in a checkpoint: far from where adding one to it would overflow.
+inline constexpr std::int64_t kMostCounted = (std::numeric_limits<Index>::max)() / 2;
 
 /// A safetensors file that is a checkpoint.
 class CheckpointFile : public SafetensorsFile {
@@ -84,7 +90,7 @@ class CheckpointFile : public SafetensorsFile {
 
   /// The numbers of a tensor, which must be as many as one of `sizes`.
   template <class T>
-  std::vector<T> numbers_of(const std::string& name, std::initializer_list<Index> sizes) {
+  std::vector<T> numbers_of(const std::string& name, const std::vector<Index>& sizes) {
     const TensorEntry* const tensor = find(name);
     if (tensor == nullptr) fail("a tensor '" + name + "'", "none");
     ++read_;
@@ -99,7 +105,7 @@ class CheckpointFile : public SafetensorsFile {
   }
 
   template <class T>
-  Vector<T> vector(const std::string& name, std::initializer_list<Index> sizes, bool finite) {
+  Vector<T> vector(const std::string& name, const std::vector<Index>& sizes, bool finite) {
     const std::vector<T> numbers = numbers_of<T>(name, sizes);
     Vector<T> result(static_cast<Index>(numbers.size()));
     std::copy(numbers.begin(), numbers.end(), result.data());
@@ -107,9 +113,7 @@ class CheckpointFile : public SafetensorsFile {
     return result;
   }
 
-  /// A count: far from where adding one to it would overflow.
-  std::int64_t count(const std::string& name) {
-    constexpr std::int64_t most = (std::numeric_limits<Index>::max)() / 2;
+  std::int64_t count(const std::string& name, std::int64_t most = kMostCounted) {
     const std::int64_t value = numbers_of<std::int64_t>(name, {1})[0];
     if (value < 0 || value > most) fail(numbered("0 .. ", most) + " in '" + name + "'", std::to_string(value));
     return value;
@@ -138,7 +142,12 @@ namespace shallow::io {
 /// of the samples, best so far. (If a loss turns infinite, the parameters `fit` goes back to are those it was resumed
 /// with, if they are the last whose loss it knows.) The library, the machine and the arguments of `fit` must be the
 /// same.
-template <Trainable M, class O>
+///
+/// In the midst of an epoch, as in a callback on_batch, nothing is written: what is left of it could not be made up. An
+/// epoch that was broken off there is given up by `state.batches = 0`: the run goes on with a new one.
+///
+/// Clock is what every_seconds is told by.
+template <Trainable M, class O, class Clock = std::chrono::steady_clock>
 class Checkpoint {
  public:
   /// The number type of the model.
@@ -165,13 +174,18 @@ class Checkpoint {
   }
 
   /// To be called after an epoch: notes the best parameters, and writes the file when it is time.
-  /// \throws FileError as save()
+  /// \throws ValueError state: expected the one that counts the epochs, given none done; and as save()
   void update(const Progress& progress) {
-    const double loss = std::isnan(progress.validation_loss) ? progress.loss : progress.validation_loss;
-    if (loss < best_.loss) best_ = {state_->epochs, loss, model_->parameters()};
+    check_between_epochs();
+    // A state that `fit` was not given would be written again and again, and nothing of the training with it.
+    if (state_->epochs < 1) {
+      detail::raise_expected<ValueError>("Checkpoint", "state", "the one that counts the epochs (fit takes it, too)",
+                                         "none done");
+    }
+    note(progress);
     const auto now = Clock::now();
-    if (last_ == Clock::time_point()) last_ = now;
-    const double seconds = std::chrono::duration<double>(now - last_).count();
+    if (!last_) last_ = now;
+    const double seconds = std::chrono::duration<double>(now - *last_).count();
     const bool always = options_.every_epochs == 0 && options_.every_seconds == 0;
     if (always || progress.epoch == progress.epochs ||
         (options_.every_epochs > 0 && state_->epochs % options_.every_epochs == 0) ||
@@ -180,25 +194,57 @@ class Checkpoint {
     }
   }
 
-  /// Writes the file now.
+  /// Writes the file now. What resume() would refuse is refused before anything is written.
+  /// \throws ShapeError model: expected one with parameters; state: expected numbers for every parameter
+  /// \throws ValueError state: expected the end of an epoch; model: expected finite parameters; state: expected 0 ..
+  ///         2^62 - 1; model, state: expected names in UTF-8, each once; model: expected a header of at most 1 MiB
   /// \throws FileError (path): expected a file that can be written, given the system's reason; the old file then stands
   void save() {
+    check_between_epochs();
+    const Index size = checked_size();
+    forget_best_of_others();
+    const std::string model = model_text();
+    if (!detail::is_utf8(model)) {
+      detail::raise_expected<ValueError>("Checkpoint", "model, state", "names in UTF-8, each once", "other bytes");
+    }
+    if (!detail::all_finite(model_->parameters())) {
+      detail::raise_expected<ValueError>("Checkpoint", "model", "finite parameters", "NaN or infinity among them");
+    }
     detail::SafetensorsWriter file;
     file.metadata("shallow.version", detail::version_text());
     file.metadata("shallow.checkpoint", "1");
-    file.metadata("shallow.model", model_text());
+    file.metadata("shallow.model", model);
+    if (best_.epoch > 0 && kind_known_) file.metadata("shallow.best", best_.of_validation ? "validation" : "samples");
     const auto vector = [&](const std::string& name, const auto& values) {
       file.tensor(name, {values.size()}, std::vector<Scalar>(values.data(), values.data() + values.size()));
     };
     const auto count = [&](const std::string& name, std::int64_t value) {
+      if (value < 0 || value > detail::kMostCounted) {
+        detail::raise_expected<ValueError>("Checkpoint", "state",
+                                           detail::numbered("0 .. ", detail::kMostCounted) + " in '" + name + "'",
+                                           std::to_string(value));
+      }
       file.tensor(name, {1}, std::vector<std::int64_t>{value});
     };
     vector("parameters", model_->parameters());
-    State::each_member(state_->optimizer, [&](const char* name, const auto& member) {
+    const std::vector<Index> sizes = member_sizes(state_->optimizer, size);
+    std::vector<std::string> names;
+    State::each_member(state_->optimizer, [&](const char* text, const auto& member) {
+      const std::string name = member_name(text);
+      if (std::find(names.begin(), names.end(), name) != names.end()) {
+        detail::raise_expected<ValueError>("Checkpoint", "model, state", "names in UTF-8, each once",
+                                           detail::quoted_excerpt(text) + " twice");
+      }
+      names.push_back(name);
       if constexpr (is_count<decltype(member)>) {
-        count(member_name(name), member);
+        count(name, member);
       } else {
-        vector(member_name(name), member);
+        if (std::find(sizes.begin(), sizes.end(), member.size()) == sizes.end()) {
+          detail::raise_expected<ShapeError>("Checkpoint", "state",
+                                             detail::numbered("", sizes.back()) + " numbers in '" + name + "'",
+                                             detail::to_text(member.size()));
+        }
+        vector(name, member);
       }
     });
     const RandomState::State& random = state_->random.state();
@@ -213,37 +259,35 @@ class Checkpoint {
     count("best.epoch", best_.epoch);
     file.tensor("best.loss", {1}, std::vector<double>{best_.loss});
     vector("best.parameters", best_.parameters);
-    file.write("Checkpoint", path_);
+    file.write("Checkpoint", path_, "model");
     last_ = Clock::now();
   }
 
   /// Brings model, state and best so far to where the file says; true if there was one. What a crash has left half
   /// written beside it is removed.
+  /// \throws ShapeError model: expected one with parameters
   /// \throws FileError (path): expected a checkpoint of this model and optimiser, given what the file says; model and
   ///         state are as before
   bool resume() {
+    const Index size = checked_size();
     detail::remove_leftovers(path_);
     std::error_code error;
     if (!std::filesystem::exists(path_, error) && !error) return false;
     detail::CheckpointFile file("Checkpoint", path_, model_text());
-    const Index size = model_->parameters().size();
     const auto parameters = file.template vector<Scalar>("parameters", {size}, true);
     TrainingState<O, Scalar> state;
-    bool stepped = false;
     State::each_member(state.optimizer, [&](const char* name, auto& member) {
-      if constexpr (is_count<decltype(member)>) stepped |= (member = file.count(member_name(name))) != 0;
+      if constexpr (is_count<decltype(member)>) member = file.count(member_name(name));
     });
-    // An optimiser that prepares its state has room for all of it from the first step on.
-    constexpr bool prepares = requires(const O& optimizer) { optimizer.prepare(Index(), state.optimizer); };
+    const std::vector<Index> sizes = member_sizes(state.optimizer, size);
     State::each_member(state.optimizer, [&](const char* name, auto& member) {
       // A second moment may have grown to infinity, and training gone on.
       if constexpr (!is_count<decltype(member)>) {
-        member = prepares && stepped ? file.template vector<Scalar>(member_name(name), {size}, false)
-                                     : file.template vector<Scalar>(member_name(name), {0, size}, false);
+        member = file.template vector<Scalar>(member_name(name), sizes, false);
       }
     });
     state.random = random_from(file);
-    state.seeded = file.count("random.seeded") != 0;
+    state.seeded = file.count("random.seeded", 1) != 0;
     state.epochs = static_cast<Index>(file.count("epochs"));
     Best<Scalar> best;
     best.epoch = static_cast<Index>(file.count("best.epoch"));
@@ -256,20 +300,26 @@ class Checkpoint {
     if (best.epoch == 0 ? !(best.loss > 0) || std::isfinite(best.loss) : !std::isfinite(best.loss)) {
       file.fail("a finite number (infinity before the first epoch) in 'best.loss'", detail::to_text(best.loss));
     }
+    const std::string kind = file.text("shallow.best");
+    if (!kind.empty() && kind != "validation" && kind != "samples") {
+      file.fail("'validation' or 'samples' as shallow.best", detail::quoted_excerpt(kind));
+    }
+    best.of_validation = kind == "validation" && best.epoch > 0;
     file.check_all_read();
     model_->parameters() = parameters;
     std::swap(*state_, state);
     std::swap(best_, best);
+    kind_known_ = best_.epoch == 0 || !kind.empty();
     return true;
   }
 
-  /// The parameters with the least loss so far: `net.parameters() = checkpoint.best().parameters`.
+  /// The parameters with the least loss so far: `net.parameters() = checkpoint.best().parameters`. They begin anew
+  /// where the state or the sizes of the model did.
   const Best<Scalar>& best() const { return best_; }
   /// Where the file is.
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
   using State = typename O::template State<Scalar>;
   static_assert(
       requires(State s) { State::each_member(s, [](const char*, auto&) {}); },
@@ -278,6 +328,60 @@ class Checkpoint {
   /// Members of an optimiser's State are counts or vectors.
   template <class Member>
   static constexpr bool is_count = std::is_same_v<std::remove_cvref_t<Member>, std::int64_t>;
+
+  /// \throws ShapeError model: expected one with parameters
+  Index checked_size() const {
+    Index size = 0;
+    if constexpr (requires { model_->parameter_count(); }) {
+      size = model_->parameter_count();
+    } else {
+      size = model_->parameters().size();
+    }
+    if (size == 0) {
+      detail::raise_expected<ShapeError>("Checkpoint", "model", "one with parameters", "none (it was moved from)");
+    }
+    return size;
+  }
+  /// \throws ValueError state: expected the end of an epoch
+  void check_between_epochs() const {
+    if constexpr (requires { state_->batches; }) {
+      if (state_->batches == 0) return;
+      detail::raise_expected<ValueError>("Checkpoint", "state", "the end of an epoch",
+                                         detail::numbered("one of which ", state_->batches) + " batches are done");
+    }
+  }
+
+  /// The sizes that vectors of an optimiser's state may have.
+  static std::vector<Index> member_sizes(State& state, Index size) {
+    bool stepped = false;
+    State::each_member(state, [&](const char*, const auto& member) {
+      if constexpr (is_count<decltype(member)>) stepped |= member != 0;
+    });
+    // An optimiser that prepares its state has room for all of it from the first step on.
+    constexpr bool prepares = requires(const O& optimizer, State& prepared) { optimizer.prepare(Index(), prepared); };
+    return prepares && stepped ? std::vector<Index>{size} : std::vector<Index>{0, size};
+  }
+
+  void note(const Progress& progress) {
+    const bool validated = progress.has_validation || !std::isnan(progress.validation_loss);
+    const double loss = validated ? progress.validation_loss : progress.loss;
+    if (!detail::all_finite(1, &loss) || !detail::all_finite(model_->parameters())) return;
+    forget_best_of_others();
+    // An older file does not say what its best loss is of: of what the run goes on with.
+    if (!kind_known_) best_.of_validation = validated;
+    kind_known_ = true;
+    if (best_.of_validation && !validated) return;
+    if (best_.epoch == 0 || validated != best_.of_validation || loss < best_.loss) {
+      best_ = {state_->epochs, loss, model_->parameters(), validated};
+    }
+  }
+  /// Of a state that has been reset since, or a model that has become another.
+  void forget_best_of_others() {
+    if (best_.epoch == 0) return;
+    if (best_.epoch <= state_->epochs && best_.parameters.size() == model_->parameters().size()) return;
+    best_ = {};
+    kind_known_ = true;
+  }
 
   static std::string member_name(const char* name) { return std::string("optimizer.").append(name); }
 
@@ -321,7 +425,8 @@ class Checkpoint {
   TrainingState<O, Scalar>* state_;
   CheckpointOptions options_;
   Best<Scalar> best_{};
-  Clock::time_point last_{};
+  bool kind_known_ = true;  ///< whether best_.of_validation is
+  std::optional<typename Clock::time_point> last_{};
 };
 
 }  // namespace shallow::io

@@ -20,6 +20,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -123,14 +124,72 @@ const StandardScaler<typename Model::Scalar>* scaler_of(const Model& model) {
   }
 }
 
-/// \throws ValueError net: expected finite parameters
-template <class Net>
-void check_parameters(std::string_view function, const Net& net) {
-  static_assert(std::is_same_v<typename Net::Scalar, float> || std::is_same_v<typename Net::Scalar, double>,
-                "shallow: files hold float or double");
+/// What every writer asks of a model before anything is written: what a reader would refuse must not get into a file.
+/// \throws ShapeError net: expected a network with parameters; scaler: expected n_x features
+/// \throws ValueError net: expected finite parameters; means: expected finite numbers; scales: expected finite
+///         numbers > 0
+template <class Model>
+void check_model(std::string_view function, const Model& model) {
+  using T = typename Model::Scalar;
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "shallow: files hold float or double");
+  const auto& net = net_of(model);
+  if (net.parameter_count() == 0) {
+    raise_expected<ShapeError>(function, "net", "a network with parameters", "one without (it was moved from)");
+  }
   if (!all_finite(net.parameters())) {
     raise_expected<ValueError>(function, "net", "finite parameters", "NaN or infinity among them");
   }
+  const StandardScaler<T>* const scaler = scaler_of(model);
+  if (scaler == nullptr) return;
+  // The network in a Scaled may have been replaced, and scales may be what the samples made them.
+  if (scaler->n_x() != net.n_x()) {
+    raise_expected<ShapeError>(function, "scaler", to_text(net.n_x()) + " features, n_x of the network",
+                               to_text(scaler->n_x()));
+  }
+  for (Index i = 0; i < scaler->n_x(); ++i) {
+    if (!all_finite(1, scaler->means().data() + i)) {
+      raise_expected<ValueError>(function, "means", "finite numbers", exact_text(scaler->means()(i)));
+    }
+    const T scale = scaler->scales()(i);
+    if (!all_finite(1, &scale) || !(scale > T(0))) {
+      raise_expected<ValueError>(function, "scales", "finite numbers > 0", exact_text(scale));
+    }
+  }
+}
+
+/// The width in bytes of the control character at text[at] (U+0000 to U+001F, U+007F to U+009F), 0 if it is none.
+inline std::size_t control_character(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0xFFU; };
+  if (byte(at) < 0x20 || byte(at) == 0x7F) return 1;
+  return byte(at) == 0xC2 && byte(at + 1) >= 0x80 && byte(at + 1) < 0xA0 ? 2 : 0;
+}
+/// Text of a file as people may see it: control characters, which could steer a terminal, as "\u001b".
+inline std::string without_controls(std::string_view text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t width = control_character(text, at);
+    if (width == 0) {
+      result.push_back(text[at++]);
+      continue;
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    const auto code = static_cast<unsigned char>(text[at + width - 1]);
+    result.append("\\u00").append(1, digits[code >> 4U]).append(1, digits[code & 15U]);
+    at += width;
+  }
+  return result;
+}
+inline bool has_controls(std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (control_character(text, at) != 0) return true;
+  }
+  return false;
+}
+
+/// \throws ValueError `argument`: expected names without control characters
+[[noreturn]] inline void refuse_controls(std::string_view function, std::string_view argument, std::string_view name) {
+  raise_expected<ValueError>(function, argument, "names without control characters",
+                             "'" + without_controls(name) + "'");
 }
 
 /// Whether `text` is UTF-8 (RFC 3629): no stray or missing bytes, no more bytes than needed, no surrogates, nothing
@@ -167,25 +226,46 @@ void check_classes(std::string_view function, const Net& net, const std::vector<
   }
 }
 
+/// Whether a number of an activation's settings comes back from the double that a file has of it.
+template <class Setting>
+bool is_held_by_double(const Setting& setting) {
+  if constexpr (std::is_integral_v<Setting>) {
+    constexpr double exact = 9007199254740992.0;  // 2^53, from where on not every whole number is a double
+    return (std::abs)(static_cast<double>(setting)) < exact;
+  } else if constexpr (std::is_floating_point_v<Setting>) {
+    return static_cast<Setting>(static_cast<double>(setting)) == setting;
+  } else {
+    return true;
+  }
+}
+
 /// A file has nothing but names and settings to bring an activation back by: "elu(0.5), tanh".
-/// \throws ValueError activation: expected one with a name (UTF-8, no comma, no bracket), and with finite settings
-///         if it holds data, in layer l
+/// \throws ValueError activation: expected one with a name (UTF-8, no comma, bracket or control character), and with
+///         finite settings if it holds data, in layer l; expected settings that a double holds in layer l
 template <class Net>
 void check_described(std::string_view function, const Net& net) {
   Index l = 0;
-  for_each_layer(net, [&](const auto& layer) {
+  for_each_layer(net, [&]<class L>(const L& layer) {
     ++l;
     const auto& g = layer.activation();
+    using G = std::remove_cvref_t<decltype(g)>;
     const std::string_view name = activation_name(g);
     const std::vector<double> settings = setting_values(g);
     const bool finite = all_finite(static_cast<Index>(settings.size()), settings.data());
-    const bool plain = is_utf8(name) && name.find_first_of(",()") == std::string_view::npos;
+    const bool plain = is_utf8(name) && !has_controls(name) && name.find_first_of(",()") == std::string_view::npos;
     if (!is_described(g) || !plain || !finite) {
-      raise_expected<ValueError>(
-          function, "activation",
-          "one with a name (UTF-8, no comma, no bracket), and with finite settings if it holds data," +
-              numbered(" in layer ", l),
-          quoted_excerpt(activation_text(g)));
+      raise_expected<ValueError>(function, "activation",
+                                 "one with a name (UTF-8, no comma, bracket or control character), and with finite "
+                                 "settings if it holds data," +
+                                     numbered(" in layer ", l),
+                                 quoted_excerpt(activation_text(g)));
+    }
+    if constexpr (has_settings<G>) {
+      const bool held = std::apply([&](auto... member) { return (is_held_by_double(g.*member) && ...); }, G::settings);
+      if (!held) {
+        raise_expected<ValueError>(function, "activation", "settings that a double holds" + numbered(" in layer ", l),
+                                   quoted_excerpt(activation_text(g)));
+      }
     }
   });
 }

@@ -34,6 +34,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -45,7 +46,7 @@ namespace shallow::io {
 
 /// How a network is written as firmware.
 struct FirmwareOptions {
-  std::string name{};                  ///< of the namespace; it must not be taken where the header is included
+  std::string name{};                  ///< of the namespace: "flower"; a macro or type where it is used is in its way
   std::vector<std::string> classes{};  ///< names of the outputs; empty if there are none
   bool round_to_float = false;         ///< writes a network of doubles as float code, rounding each number
 };
@@ -225,17 +226,27 @@ class FirmwareWriter {
   Index even_ = 0;
 };
 
+/// The header counts with int.
+/// \throws ValueError net: expected fewer than 2^31 parameters
+inline void check_firmware_size(Index parameters) {
+  if (parameters > std::numeric_limits<std::int32_t>::max()) {
+    raise_expected<ValueError>("write_firmware", "net", "fewer than 2^31 parameters", to_text(parameters));
+  }
+}
+
 /// The text of the header that write_firmware writes.
 /// \throws what write_firmware throws, but for the file
 template <class Model>
 std::string firmware_text(const Model& model, const io::FirmwareOptions& options) {
   if (!is_free_identifier(options.name)) {
     raise_expected<ValueError>("write_firmware", "name",
-                               "a C++ identifier that is no keyword, reserved or taken by cmath",
+                               "an identifier that begins as 'flower' or 'Flower' does, and is no keyword, reserved or "
+                               "a name of C's",
                                string_literal(options.name));
   }
   const auto& net = net_of(model);
-  check_parameters("write_firmware", net);
+  check_model("write_firmware", model);
+  check_firmware_size(net.parameters().size());
   check_classes("write_firmware", net, options.classes);
   using T = typename Model::Scalar;
   if (options.round_to_float) return FirmwareWriter<float>().text(model, options);
@@ -259,8 +270,12 @@ namespace shallow::io {
 /// layer of an odd number and that of an even number give, the last layer aside. How it computes is said at the top of
 /// this file.
 ///
-/// \throws ValueError name: expected a C++ identifier that is no keyword, reserved or taken by cmath
-/// \throws ValueError net: expected finite parameters
+/// \throws ValueError name: expected an identifier that begins as 'flower' or 'Flower' does, and is no keyword,
+/// reserved
+///         or a name of C's
+/// \throws ShapeError net: expected a network with parameters; scaler: expected n_x features
+/// \throws ValueError net: expected finite parameters; means: expected finite numbers; scales: expected finite numbers
+///         > 0; net: expected fewer than 2^31 parameters
 /// \throws ValueError net, means, scales, slope: expected numbers within the range of float; scales: expected
 ///         numbers > 0 within the range of float (where they are rounded)
 /// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this

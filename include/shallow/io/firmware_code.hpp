@@ -15,9 +15,15 @@
 
 namespace shallow::detail {
 
-/// Whether a namespace of a program that includes <cmath> may have this name: an identifier in ASCII, no keyword of
-/// C++20, not `main`, none that belongs to the implementation or the standard, no function of <cmath>, whose names are
-/// global in practice, and no macro of GCC's GNU mode.
+/// Whether a written network may have this name. It is that of a namespace in an inline namespace (kFirmwareFile),
+/// where it hides nothing and is hidden by nothing: before `::` C++ looks for namespaces and types alone, so that
+/// functions and variables of the C library (`random`, `signal`, `y0`) are not in the way. What is in the way:
+///
+///     keywords; what belongs to the implementation or the standard (`__`, `_` in front, std, posix, main)
+///     macros            have a form, all but a few: in front a capital that no lower-case letter follows (NAN, M_PIf)
+///     types of C        have a form, all but a few: `_t` at the end, `u_` in front, a capital in front as above (FILE)
+///
+/// The functions of <cmath> are refused, too: in their place a reader would expect a number.
 inline bool is_free_identifier(std::string_view name) {
   static constexpr std::string_view taken =
       " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class "
@@ -37,15 +43,28 @@ inline bool is_free_identifier(std::string_view name) {
       "llround "
       "log log10 log1p log2 logb lrint lround modf nan nearbyint nextafter nexttoward pow remainder remquo rint round "
       "scalbln "
-      "scalbn signbit sin sinh sqrt tan tanh tgamma trunc y0 y1 yn linux unix ";
-  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+      "scalbn signbit sin sinh sqrt tan tanh tgamma trunc y0 y1 yn ";
+  // The few without a form: macros of C, POSIX, GCC's GNU mode and newlib, then types that <cmath> brings along or C
+  // has.
+  static constexpr std::string_view formless =
+      " complex environ errno imaginary linux math_errhandling signgam stderr stdin stdout unix "
+      "drand48_data fd_mask fd_set lconv random_data timespec timeval tm uint ulong ushort shallow_firmware ";
+  constexpr std::string_view capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  constexpr std::string_view small = "abcdefghijklmnopqrstuvwxyz";
   constexpr std::string_view digits = "0123456789";
-  if (name.empty() || letters.find(name.front()) == std::string_view::npos) return false;
+  const auto is_in = [](std::string_view letters, char c) { return letters.find(c) != std::string_view::npos; };
   const auto in_identifiers = [&](char c) {
-    return c == '_' || letters.find(c) != std::string_view::npos || digits.find(c) != std::string_view::npos;
+    return c == '_' || is_in(small, c) || is_in(capitals, c) || is_in(digits, c);
   };
   if (!std::all_of(name.begin(), name.end(), in_identifiers) || name.find("__") != std::string_view::npos) return false;
-  return taken.find(" " + std::string(name) + " ") == std::string_view::npos;
+  const std::string_view first = name.substr(0, 1);
+  const std::string_view second = name.substr(std::min<std::size_t>(1, name.size()), 1);
+  const bool word = !first.empty() && is_in(small, first[0]);
+  const bool title = !second.empty() && is_in(capitals, first[0]) && is_in(small, second[0]);
+  if (!word && !title) return false;
+  if (name.starts_with("u_") || name.ends_with("_t")) return false;
+  const std::string spaced = " " + std::string(name) + " ";
+  return taken.find(spaced) == std::string_view::npos && formless.find(spaced) == std::string_view::npos;
 }
 
 /// A text as a string literal of C++: outside of printable ASCII in octal, always three digits, so that neither the
@@ -106,6 +125,8 @@ inline constexpr std::string_view kFirmwareFile =
 
 #include <cmath>
 
+// Inline: what is in it is named as if it were not, and may have the name of a function of C.
+inline namespace shallow_firmware {
 namespace @{name} {
 
 /// How many numbers predict reads, and writes.
@@ -164,6 +185,7 @@ inline void predict(const @{scalar}* x, @{scalar}* y) noexcept {
 @{arrays}@{body}}
 
 }  // namespace @{name}
+}  // namespace shallow_firmware
 )";
 
 // Functions that a header has if its net needs them, at @{functions}.

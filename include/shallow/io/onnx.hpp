@@ -70,7 +70,7 @@ enum class OnnxTensorType : protozero::pbf_tag_type { elem_type = 1, shape = 2 }
 enum class OnnxShape : protozero::pbf_tag_type { dim = 1 };
 enum class OnnxDimension : protozero::pbf_tag_type { dim_value = 1, dim_param = 2 };
 
-/// A protobuf message counts its bytes in 31 bits.
+/// A protobuf message counts its bytes in 31 bits; `bytes` are those of numbers and names.
 /// \throws ValueError net: expected parameters of less than 2 GiB
 inline void check_onnx_size(std::size_t bytes) {
   constexpr std::size_t limit = (std::size_t(1) << 31U) - (1U << 20U);  // less what is around them
@@ -94,6 +94,8 @@ class OnnxGraphWriter {
         raise_expected<ValueError>("write_onnx", "input, output", "two names in UTF-8",
                                    "'" + options.input + "' and '" + options.output + "'");
       }
+      // Runtimes take names as C strings: behind a NUL nothing would be found.
+      if (has_controls(name)) refuse_controls("write_onnx", "input, output", name);
     }
   }
 
@@ -240,23 +242,28 @@ namespace shallow::io {
 ///     io::write_onnx(net, "flower.onnx", {.classes = {"red", "blue"}});
 ///
 /// \throws FileError (path): expected a file that can be written, given the system's reason
-/// \throws ValueError net: expected finite parameters
+/// \throws ShapeError net: expected a network with parameters; scaler: expected n_x features
+/// \throws ValueError net: expected finite parameters; means: expected finite numbers; scales: expected finite numbers
+///         > 0
 /// \throws ValueError net, means, scales, slope: expected numbers within the range of float; scales: expected
 ///         numbers > 0 within the range of float (where they are rounded)
 /// \throws ValueError net: expected parameters of less than 2 GiB
 /// \throws ValueError activation: expected sigmoid, tanh, relu, leaky_relu, identity or softmax of this
 ///         library in layer l
-/// \throws ValueError input, output: expected two names in UTF-8; expected names that the model itself does not need
+/// \throws ValueError input, output: expected two names in UTF-8; expected names without control characters; expected
+///         names that the model itself does not need
 /// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
 /// \throws ValueError classes: expected names in UTF-8
 template <class Model>
 void write_onnx(const Model& model, const std::filesystem::path& path, const OnnxOptions& options = {}) {
   using T = typename Model::Scalar;
   const auto& net = detail::net_of(model);
-  detail::check_parameters("write_onnx", net);
+  detail::check_model("write_onnx", model);
   detail::check_classes("write_onnx", net, options.classes);
-  detail::check_onnx_size(static_cast<std::size_t>(net.parameters().size()) *
-                          (options.round_to_float ? sizeof(float) : sizeof(T)));
+  std::size_t size = static_cast<std::size_t>(net.parameters().size() + 2 * net.n_x()) *
+                     (options.round_to_float ? sizeof(float) : sizeof(T));
+  for (const std::string& name : options.classes) size += name.size();
+  detail::check_onnx_size(size + 3 * (options.input.size() + options.output.size()));
   std::string bytes;
   protozero::pbf_builder<detail::OnnxModel> file(bytes);
   file.add_int64(detail::OnnxModel::ir_version, 7);

@@ -12,7 +12,7 @@
 ///     shallow.version       of the library that wrote the file
 ///     shallow.activations   "tanh, leaky_relu(0.2), softmax"
 ///     shallow.loss          "categorical_cross_entropy"
-///     shallow.means         of a StandardScaler, separated by spaces; with shallow.scales
+///     shallow.means         of a StandardScaler, separated by spaces; with shallow.scales, as many, all > 0
 ///     shallow.classes       a JSON array of names
 ///
 /// Files are read as hostile (safetensors_file.hpp). Memory: the file, twice the network, and for the header at most 64
@@ -40,6 +40,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -100,17 +101,18 @@ inline std::pair<std::string_view, std::string_view> split_activation(std::strin
 class ModelFile : public SafetensorsFile {
  public:
   ModelFile(std::string_view function, const std::filesystem::path& path) : SafetensorsFile(function, path) {
-    info_.version = text("shallow.version");
-    info_.loss = text("shallow.loss");
-    info_.activations = list(text("shallow.activations"));
-    info_.means = numbers_of("shallow.means");
-    info_.scales = numbers_of("shallow.scales");
+    info_.version = without_controls(text("shallow.version"));
+    info_.loss = without_controls(text("shallow.loss"));
+    info_.activations = list(without_controls(text("shallow.activations")));
+    read_scaler();
     if (const std::string classes = text("shallow.classes"); !classes.empty()) {
       const auto json = nlohmann::json::parse(classes, nullptr, false);
-      if (!json.is_array() || !std::all_of(json.begin(), json.end(), [](const auto& c) { return c.is_string(); })) {
+      // The parser takes a NUL for the end, whatever comes behind it.
+      if (!json.is_array() || !std::all_of(json.begin(), json.end(), [](const auto& c) { return c.is_string(); }) ||
+          classes.find('\0') != std::string::npos) {
         fail("an array of strings as shallow.classes", quoted_excerpt(classes));
       }
-      info_.classes = json.get<std::vector<std::string>>();
+      for (const auto& name : json) info_.classes.push_back(without_controls(name.get<std::string>()));
     }
   }
 
@@ -120,15 +122,16 @@ class ModelFile : public SafetensorsFile {
   std::vector<SavedLayer<T>> layers(bool round_to_float) const {
     std::map<int, std::array<const TensorEntry*, 2>> found;
     for (const TensorEntry& tensor : tensors()) {
-      const std::size_t point = tensor.name.find('.');
+      const std::size_t point = (std::min)(tensor.name.find('.'), tensor.name.size());
+      const std::string_view kind = std::string_view(tensor.name).substr(point);
       int place = 0;
-      const char* const end = tensor.name.data() + (std::min)(point, tensor.name.size());
-      const auto [last, error] = std::from_chars(tensor.name.data(), end, place);
-      const std::string_view kind = std::string_view(tensor.name).substr((std::min)(point + 1, tensor.name.size()));
-      if (error != std::errc() || last != end || place < 0 || (kind != "weight" && kind != "bias")) {
+      std::from_chars(tensor.name.data(), tensor.name.data() + point, place);
+      // A place has one spelling: "00.weight" beside "0.weight" would be a second layer there.
+      if (std::to_string(place) != tensor.name.substr(0, point) || place < 0 ||
+          (kind != ".weight" && kind != ".bias")) {
         fail("tensors named as '0.weight' and '0.bias'", quoted_excerpt(tensor.name));
       }
-      found[place][kind == "bias" ? 1 : 0] = &tensor;
+      found[place][kind == ".bias" ? 1 : 0] = &tensor;
     }
     if (found.empty()) fail("at least one layer", "no tensors");
     if (!info_.activations.empty() && info_.activations.size() != found.size()) {
@@ -170,9 +173,8 @@ class ModelFile : public SafetensorsFile {
   template <class T>
   StandardScaler<T> scaler(Index n_x) const {
     if (info_.means.empty()) fail("a scaler (shallow.means and shallow.scales)", "none");
-    if (static_cast<Index>(info_.means.size()) != n_x || info_.scales.size() != info_.means.size()) {
-      fail(numbered("", n_x) + " shallow.means and shallow.scales",
-           std::to_string(info_.means.size()) + " and " + std::to_string(info_.scales.size()));
+    if (static_cast<Index>(info_.means.size()) != n_x) {
+      fail(numbered("", n_x) + " shallow.means and shallow.scales", std::to_string(info_.means.size()));
     }
     Vector<T> means(n_x);
     Vector<T> scales(n_x);
@@ -227,9 +229,8 @@ class ModelFile : public SafetensorsFile {
     const auto take = [&](auto& setting, bool last) {
       const std::size_t end = last ? text.size() : (std::min)(text.find(' '), text.size());
       double number = 0;
-      if (!parse_number(text.substr(0, end), number) || !std::isfinite(number)) return false;
-      setting = static_cast<std::remove_reference_t<decltype(setting)>>(number);
-      text.remove_prefix((std::min)(end + 1, text.size()));
+      if (!parse_number(text.substr(0, end), number) || !assign(setting, number)) return false;
+      text.remove_prefix(std::min(end + 1, text.size()));
       return true;
     };
     return std::apply(
@@ -238,6 +239,40 @@ class ModelFile : public SafetensorsFile {
           return (take(g.*member, ++place == sizeof...(member)) && ...);
         },
         G::settings);
+  }
+  /// False if the setting, of whatever type, cannot be that finite number.
+  template <class Setting>
+  static bool assign(Setting& setting, double number) {
+    if constexpr (std::is_integral_v<Setting>) {
+      // Held against the range before it is converted, which would be undefined beyond it.
+      const auto least = static_cast<double>(std::numeric_limits<Setting>::lowest());
+      const auto most = static_cast<double>(std::numeric_limits<Setting>::max());
+      const bool whole = number >= least && number <= most && std::trunc(number) == number;
+      if (!whole || !(std::abs(number) < 9007199254740992.0)) return false;
+      setting = static_cast<Setting>(number);
+      return true;
+    } else {
+      setting = static_cast<Setting>(number);
+      if constexpr (std::is_floating_point_v<Setting>) return all_finite(1, &setting);
+      return all_finite(1, &number);
+    }
+  }
+  /// Means and scales: both or none, one of each for a feature.
+  void read_scaler() {
+    const std::string means = "shallow.means", scales = "shallow.scales";
+    info_.means = numbers_of(means);
+    info_.scales = numbers_of(scales);
+    if (info_.means.empty() != info_.scales.empty()) {
+      const std::string& other = info_.means.empty() ? means : scales;
+      fail(other + " beside " + (info_.means.empty() ? scales : means), "none");
+    }
+    if (info_.scales.size() != info_.means.size()) {
+      fail(numbered("", info_.means.size()) + " shallow.scales, as many as shallow.means",
+           std::to_string(info_.scales.size()));
+    }
+    for (const double scale : info_.scales) {
+      if (!(scale > 0)) fail("shallow.scales > 0", exact_text(scale));
+    }
   }
   static std::vector<std::string> list(std::string_view text) {
     std::vector<std::string> items;
@@ -250,9 +285,12 @@ class ModelFile : public SafetensorsFile {
   }
   std::vector<double> numbers_of(const std::string& key) const {
     std::vector<double> values;
+    if (metadata().count(key) == 0) return values;
     const std::string all = text(key);
-    for (std::string_view rest = all; !rest.empty();) {
-      const std::string_view word = rest.substr(0, rest.find(' '));
+    std::string_view rest = all;
+    for (std::size_t space = 0; space != std::string_view::npos;) {
+      space = rest.find(' ');
+      const std::string_view word = rest.substr(0, space);
       double value = 0;
       if (!parse_number(word, value) || !std::isfinite(value)) {
         fail("finite numbers separated by spaces as " + key, quoted_excerpt(word));
@@ -383,18 +421,27 @@ namespace shallow::io {
 ///     io::save(net, "flower.safetensors", {.classes = {"red", "blue"}});
 ///
 /// \throws FileError (path): expected a file that can be written, given the system's reason
-/// \throws ValueError net: expected finite parameters; activation: expected one with a name (UTF-8, no comma, no
-///         bracket), and with finite settings if it holds data, in layer l
+/// \throws ShapeError net: expected a network with parameters; scaler: expected n_x features
+/// \throws ValueError net: expected finite parameters; means: expected finite numbers; scales: expected finite numbers
+///         > 0
+/// \throws ValueError activation: expected one with a name (UTF-8, no comma, bracket or control character), and with
+///         finite settings if it holds data, in layer l; expected settings that a double holds in layer l
 /// \throws ShapeError classes: expected n_y names (two for n_y = 1), or none
-/// \throws ValueError classes: expected names in UTF-8; loss: expected a name in UTF-8
+/// \throws ValueError classes: expected names in UTF-8; classes, loss: expected names without control characters; loss:
+///         expected a name in UTF-8; info: expected a header of at most 1 MiB
 template <class Model>
 void save(const Model& model, const std::filesystem::path& path, const ModelInfo& info = {}) {
   const auto& net = detail::net_of(model);
-  detail::check_parameters("save", net);
+  detail::check_model("save", model);
   detail::check_described("save", net);
   detail::check_classes("save", net, info.classes);
   if (!detail::is_utf8(info.loss)) {
     detail::raise_expected<ValueError>("save", "loss", "a name in UTF-8", "other bytes");
+  }
+  // load_info would hand out others.
+  if (detail::has_controls(info.loss)) detail::refuse_controls("save", "loss", info.loss);
+  for (const std::string& name : info.classes) {
+    if (detail::has_controls(name)) detail::refuse_controls("save", "classes", name);
   }
   detail::SafetensorsWriter file;
   file.metadata("format", "pt");
@@ -414,7 +461,7 @@ void save(const Model& model, const std::filesystem::path& path, const ModelInfo
     file.tensor(std::to_string(place) + ".bias", {layer.n_out()}, detail::rows_of<T>("save", "net", layer.bias()));
     place += 2;
   });
-  file.write("save", path);
+  file.write("save", path, "info");
 }
 
 /// The network of type Model in a safetensors file, of this library or of PyTorch's:
@@ -445,7 +492,8 @@ Model load(const std::filesystem::path& path, const LoadOptions<typename Model::
   }
 }
 
-/// What a model file says beside the parameters.
+/// What a model file says beside the parameters. Its texts hold no control characters: "\u001b" in place of one that
+/// another program wrote.
 /// \throws FileError as load does for a file that is broken
 inline SavedInfo load_info(const std::filesystem::path& path) { return detail::ModelFile("load_info", path).info(); }
 

@@ -7,22 +7,25 @@
 ///
 ///     8 bytes    length of the header, little endian
 ///     header     JSON: {"0.weight": {"dtype": "F32", "shape": [4, 2], "data_offsets": [0, 32]}, ...,
-///                       "__metadata__": {"name": "text", ...}}
+///                       "__metadata__": {"name": "text", ...}}, from its first byte on; behind it spaces and no more
 ///     then       the tensors, little endian, row after row, without gaps
 ///
 /// Files are read as hostile: the header is at most 1 MiB, everything in it is checked before anything is allocated for
 /// it, and every byte of the rest belongs to exactly one tensor. Memory: the file, and for the header at most 64 times
 /// its length.
+///
+/// What a file says is for people in two places, errors and load_info. No control character (U+0000 to U+001F, U+007F
+/// to U+009F) of a file gets there: errors have '?' in its place, load_info has its number, "\u001b".
 
 #include "shallow/error.hpp"
 #include "shallow/io/file.hpp"
+#include "shallow/loss.hpp"
 #include "shallow/types.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -63,6 +66,7 @@ inline std::uint64_t safetensors_size(std::string_view dtype) {
 template <class T>
 constexpr std::string_view safetensors_type() {
   if constexpr (std::is_floating_point_v<T>) {
+    static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
     return sizeof(T) == 8 ? "F64" : "F32";
   } else {
     static_assert(std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint32_t>);
@@ -205,8 +209,7 @@ class SafetensorsFile {
       fail(numbered("a header of ", length) + " bytes", std::to_string(bytes_.size() - 8) + " (truncated)");
     }
     start_ = 8 + static_cast<std::size_t>(length);
-    const char* const text = bytes_.data() + 8;
-    if (!nlohmann::json::sax_parse(text, text + length, &header_)) fail(header_.expected, header_.given);
+    read_header(std::string_view(bytes_).substr(8, static_cast<std::size_t>(length)));
     check_layout();
   }
 
@@ -255,6 +258,16 @@ class SafetensorsFile {
   }
 
  private:
+  void read_header(std::string_view text) {
+    const auto not_json = [&](std::size_t position) {
+      fail("a header of JSON", numbered("something else at its byte ", position + 1));
+    };
+    // The parser would take a NUL for the end, whatever came behind it, and white space around the object.
+    if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) not_json(nul);
+    if (!nlohmann::json::sax_parse(text.begin(), text.end(), &header_)) fail(header_.expected, header_.given);
+    if (text.front() != '{') not_json(0);
+    if (const std::size_t last = text.find_last_not_of(' '); text[last] != '}') not_json(last);
+  }
   static std::size_t size_of(const TensorEntry& tensor) {
     return static_cast<std::size_t>(tensor.offsets[1] - tensor.offsets[0]);
   }
@@ -267,11 +280,9 @@ class SafetensorsFile {
   template <class T, class Saved>
   std::vector<T> converted(const TensorEntry& tensor) const {
     std::vector<T> values(size_of(tensor) / sizeof(Saved));
-    for (std::size_t k = 0; k < values.size(); ++k) {
-      values[k] = static_cast<T>(value<Saved>(tensor, k));
-      if (!std::isfinite(values[k])) {
-        fail("finite numbers in " + quoted_excerpt(tensor.name), "NaN or infinity among them");
-      }
+    for (std::size_t k = 0; k < values.size(); ++k) values[k] = static_cast<T>(value<Saved>(tensor, k));
+    if (!all_finite(static_cast<Index>(values.size()), values.data())) {
+      fail("finite numbers in " + quoted_excerpt(tensor.name), "NaN or infinity among them");
     }
     return values;
   }
@@ -328,7 +339,7 @@ class SafetensorsWriter {
 
   void metadata(const std::string& name, const std::string& text) { header_["__metadata__"][name] = text; }
 
-  /// A tensor of float, double, or an integer of 32 or 64 bits, its numbers in the order of the file.
+  /// A tensor of float, double, or an integer of 32 or 64 bits, its numbers in the order of the file. No two of a name.
   template <class T>
   void tensor(const std::string& name, const std::vector<Index>& shape, const std::vector<T>& numbers) {
     const std::size_t begin = data_.size();
@@ -339,13 +350,14 @@ class SafetensorsWriter {
     entry["data_offsets"] = {begin, data_.size()};
   }
 
-  /// \throws ValueError info: expected a header of at most 1 MiB
+  /// \throws ValueError `argument`, which most of the header is made of: expected a header of at most 1 MiB
   /// \throws FileError (path): expected a file that can be written, given the system's reason
-  void write(std::string_view function, const std::filesystem::path& path) const {
+  void write(std::string_view function, const std::filesystem::path& path, std::string_view argument) const {
     std::string text = header_.dump();
     text.append((8 - text.size() % 8) % 8, ' ');
     if (text.size() > kSafetensorsHeaderLimit) {
-      raise_expected<ValueError>(function, "info", numbered("a header of at most ", kSafetensorsHeaderLimit) + " bytes",
+      raise_expected<ValueError>(function, argument,
+                                 numbered("a header of at most ", kSafetensorsHeaderLimit) + " bytes",
                                  to_text(text.size()));
     }
     std::string length;
