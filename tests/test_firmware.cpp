@@ -121,6 +121,8 @@ TEST_CASE("firmware: a small net in full, but for the functions that all have") 
 
 #include <cmath>
 
+// Inline: what is in it is named as if it were not, and may have the name of a function of C.
+inline namespace shallow_firmware {
 namespace flower {
 
 /// How many numbers predict reads, and writes.
@@ -172,6 +174,7 @@ inline void predict(const float* x, float* y) noexcept {
 }
 
 }  // namespace flower
+}  // namespace shallow_firmware
 )"));
 }
 
@@ -283,15 +286,32 @@ TEST_CASE("firmware: what is refused, and that nothing is written then") {
     return text;
   };
 
+  const std::string not_free =
+      "write_firmware: name: expected an identifier that begins as 'flower' or 'Flower' does, and is no keyword, "
+      "reserved or a name of C's, given ";
   for (const std::string name :
        {"",         "7up",   "a b", "a-b",   "a::b", "gr\xC3\xBCn", "_net",  "a__b", "class", "float", "and",
         "co_await", "while", "std", "posix", "main", "exp",         "gamma", "y0",   "linux", "net\n"}) {
     CAPTURE(name);
-    CHECK(says(net, {.name = name}) ==
-          "write_firmware: name: expected a C++ identifier that is no keyword, reserved or taken by cmath, given " +
-              detail::string_literal(name));
+    CHECK(says(net, {.name = name}) == not_free + detail::string_literal(name));
   }
-  for (const std::string name : {"a", "Net_2", "standard", "classes", "detail", "predict", "x1_"}) {
+  // Forms of macros and of types of C, and those of either that have none.
+  for (const std::string name : {"NAN",         "M_PI",
+                                 "M_PIf",       "A",
+                                 "B0",          "M_",
+                                 "FILE",        "DIR",
+                                 "I",           "L_tmpnam",
+                                 "size_t",      "my_t",
+                                 "u_char",      "uint",
+                                 "timeval",     "tm",
+                                 "errno",       "signgam",
+                                 "stdin",       "math_errhandling",
+                                 "random_data", "shallow_firmware"}) {
+    CAPTURE(name);
+    CHECK(says(net, {.name = name}) == not_free + detail::string_literal(name));
+  }
+  for (const std::string name : {"a", "Net_2", "standard", "classes", "detail", "predict", "x1_", "Xt", "u", "t",
+                                 "mnistCNN", "expf", "random", "signal", "flower"}) {
     CAPTURE(name);
     CHECK(contains(written(net, {.name = name}), "namespace " + name + " {"));
   }
@@ -331,6 +351,17 @@ TEST_CASE("firmware: what is refused, and that nothing is written then") {
   CHECK(says(scaled(0, 1e-50), as_float) ==
         "write_firmware: scales: expected numbers > 0 within the range of float, given 1e-50");
   CHECK(contains(written(scaled(0, 1e-50)), "1e-50"));
+
+  // Whatever the type: a scaler that was not made for this network, and more numbers than an int counts.
+  Scaled other(StandardScaler<double>(Vector<double>::Zero(2), Vector<double>::Ones(2)),
+               DynamicNetwork<double>(2, {{1, Sigmoid{}}}));
+  other.net() = DynamicNetwork<double>(3, {{1, Sigmoid{}}});
+  CHECK(refusal<ShapeError>([&] { io::write_firmware(other, path, {.name = "net"}); }) ==
+        "write_firmware: scaler: expected 3 features, n_x of the network, given 2");
+  CHECK(!std::filesystem::exists(path));
+  detail::check_firmware_size(2147483647);
+  CHECK_THROWS_WITH_AS(detail::check_firmware_size(Index(2147483647) + 1),
+                       "write_firmware: net: expected fewer than 2^31 parameters, given 2147483648", ValueError);
 
   const Layer<float, LeakyReLU> steep(1, 1, {.activation = {.slope = 1e39}});
   CHECK(says(steep, {.name = "net"}) ==

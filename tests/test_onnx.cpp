@@ -252,6 +252,11 @@ TEST_CASE("onnx: what cannot be written is refused, and the old file stands") {
   CHECK(refused(value_error, net, {.input = "\xFC"}) ==
         "input, output: expected two names in UTF-8, given '\xFC' and 'A'");
   CHECK(refused(value_error, net, {.output = ""}) == "input, output: expected two names in UTF-8, given 'X' and ''");
+  // Runtimes read names as C strings.
+  CHECK(refused(value_error, net, {.input = std::string("X\0Y", 3)}) ==
+        "input, output: expected names without control characters, given 'X\\u0000Y'");
+  CHECK(refused(value_error, net, {.output = "\x1B[2J"}) ==
+        "input, output: expected names without control characters, given '\\u001b[2J'");
   CHECK(refused(value_error, net, {.input = "W2"}) ==
         "input, output: expected names that the model itself does not need, given 'W2'");
   CHECK(refused(value_error, net, {.output = "A1"}) ==
@@ -268,6 +273,10 @@ TEST_CASE("onnx: what cannot be written is refused, and the old file stands") {
         "means: expected numbers within the range of float, given -1e+39");
   CHECK(refused(value_error, scaled(0, 1e-60), {.round_to_float = true}) ==
         "scales: expected numbers > 0 within the range of float, given 1e-60");
+  auto other = Scaled(StandardScaler<double>(Vector<double>::Zero(2), Vector<double>::Ones(2)),
+                      DynamicNetwork<double>(2, {{1, Sigmoid{}}}));
+  other.net() = DynamicNetwork<double>(3, {{1, Sigmoid{}}});
+  CHECK(refused(shape_error, other) == "scaler: expected 3 features, n_x of the network, given 2");
   net.parameters()(3) = 1e39;
   CHECK(refused(value_error, net, {.round_to_float = true}) ==
         "net: expected numbers within the range of float, given 1e+39");

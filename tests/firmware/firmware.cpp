@@ -4,6 +4,7 @@
 ///     firmware nets FOLDER      random networks as headers, translation units that call them, samples and outputs
 ///     firmware arm FOLDER       the two networks that the page on model files measures, and samples for them
 ///     firmware compare FOLDER   what an ARM processor made of those samples, against the library
+///     firmware names FOLDER     of the identifiers in names.txt, those that are taken as names, as headers in names.cpp
 
 #include <shallow/io/firmware.hpp>
 #include <shallow/shallow.hpp>
@@ -218,6 +219,31 @@ void write_arm(const fs::path& folder) {
              array_text("small_samples", small_samples()) + array_text("wide_samples", wide_samples()));
 }
 
+/// Behind the headers that names.cpp includes, a network under every name that is taken, each with a call.
+void write_names(const fs::path& folder) {
+  const Layer<float, Sigmoid> net(1, 1);
+  std::ifstream list(folder / "names.txt");
+  std::string text = "#include \"before.hpp\"\n";
+  int taken = 0, refused = 0;
+  for (std::string name; std::getline(list, name);) {
+    std::string header;
+    try {
+      header = detail::firmware_text(net, {.name = name});
+    } catch (const ValueError&) {
+      ++refused;
+      continue;
+    }
+    ++taken;
+    // Each header is a file of its own elsewhere.
+    const std::string once = "#pragma once\n";
+    header.erase(header.find(once), once.size());
+    text.append(header).append("namespace program {\ninline void call_").append(std::to_string(taken));
+    text.append("(const float* x, float* y) { ").append(name).append("::predict(x, y); }\n}\n");
+  }
+  write_text(folder / "names.cpp", text);
+  std::printf("%d names taken, %d refused\n", taken, refused);
+}
+
 /// The largest difference of the numbers in `file` from `expected`, in units of the largest of `expected`.
 double difference(std::ifstream& file, const Matrix<float>& expected) {
   Matrix<float> given(expected.rows(), expected.cols());
@@ -249,8 +275,12 @@ int main(int argc, char** argv) try {
     write_arm(folder);
     return 0;
   }
+  if (mode == "names") {
+    write_names(folder);
+    return 0;
+  }
   if (mode == "compare") return compare_arm(folder) ? 0 : 1;
-  std::fputs("firmware: expected nets FOLDER, arm FOLDER or compare FOLDER\n", stderr);
+  std::fputs("firmware: expected nets FOLDER, arm FOLDER, compare FOLDER or names FOLDER\n", stderr);
   return 2;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "firmware: %s\n", error.what());
