@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// An activation, a loss and a model of your own.
+// An activation, a loss, an optimiser and a model of your own.
 //
 // Task. Learn y = f(x) = sin(3 x) / (1 + x^2) on [-2, 2] from m = 200 measurements, of which one in ten is spoilt: it
 // is off by 3. The squared error gives a spoilt measurement a pull in proportion to its size, and the curve follows;
@@ -16,6 +16,12 @@
 // Backpropagation is only as right as these derivatives. check_gradients compares all that it gives with differences
 // (J(theta + e) - J(theta - e)) / 2e, and a slip shows.
 //
+// An optimiser says what it remembers and how it moves the parameters theta against g = dJ/dtheta. RMSprop (Tieleman
+// and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012) divides by the root of a running mean
+// square:
+//
+//     v := rho v + (1 - rho) g^2          theta := theta - alpha g / (sqrt(v) + epsilon)
+//
 // Last a whole model of another kind, a polynomial of degree n, as a sum of Chebyshev's polynomials T_k, which unlike
 // bare powers differ so much from each other that gradient descent tells them apart:
 //
@@ -25,9 +31,11 @@
 #include <shallow/shallow.hpp>
 
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <iostream>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -73,6 +81,44 @@ struct Huber {
   void gradient(const A& a, const Y& y, D& dA) const {
     using T = typename A::Scalar;
     dA = (a - y).max(T(-delta)).min(T(delta));
+  }
+};
+
+/// An optimiser: settings, a state that begins empty, and a step.
+struct RMSprop {
+  double learning_rate = 0.001;
+  double rho = 0.9;
+  double epsilon = 1e-8;
+
+  template <class T>
+  struct State {
+    std::int64_t steps = 0;
+    Vector<T> v;
+
+    /// What a checkpoint keeps of it.
+    template <class S, class F>
+    static void each_member(S& state, F&& f) {
+      f("steps", state.steps);
+      f("v", state.v);
+    }
+  };
+
+  void check() const {
+    if (!(learning_rate > 0)) throw shallow::ValueError("RMSprop: learning_rate: expected > 0");
+    if (!(rho >= 0 && rho < 1)) throw shallow::ValueError("RMSprop: rho: expected >= 0 and < 1");
+  }
+  /// Room for v, so that not even the first step of `fit` allocates.
+  template <class T>
+  void prepare(Index size, State<T>& state) const {
+    if (state.v.size() == 0) state.v = Vector<T>::Zero(size);
+  }
+  /// theta is a vector or a part of one: type_identity leaves it to the other two to tell T.
+  template <class T>
+  void step(std::type_identity_t<Eigen::Ref<Vector<T>>> theta, const Vector<T>& g, State<T>& state) const {
+    prepare(theta.size(), state);
+    state.v = T(rho) * state.v + T(1 - rho) * g.cwiseAbs2();
+    theta.array() -= T(learning_rate) * g.array() / (state.v.array().sqrt() + T(epsilon));
+    ++state.steps;
   }
 };
 
@@ -122,7 +168,8 @@ class Polynomial {
   Vector<double> c_;  // (n + 1 x 1)
 };
 
-static_assert(shallow::Activation<Swish> && shallow::Loss<Huber> && shallow::Trainable<Polynomial>);
+static_assert(shallow::Activation<Swish> && shallow::Loss<Huber> && shallow::Optimizer<RMSprop> &&
+              shallow::Trainable<Polynomial>);
 
 struct Data {
   Matrix<double> X;  // (1 x m)
@@ -179,19 +226,25 @@ int main() {
   const bool checked = of_net && of_dynamic && of_polynomial && !of_wrong;
 
   Net squared = net;
+  Net by_rmsprop = net;
   shallow::fit(net, data.X, data.Y, adam, training, huber);
   shallow::fit(dynamic, data.X, data.Y, adam, training, huber);
+  for (const double rate : {0.01, 0.0003}) {  // the small one settles what the large one leaves trembling
+    shallow::fit(by_rmsprop, data.X, data.Y, RMSprop{.learning_rate = rate}, training, huber);
+  }
   shallow::fit(squared, data.X, data.Y, adam, training);
   shallow::fit(polynomial, data.X, data.Y, adam, {.epochs = 300}, huber);
 
   std::cout << dynamic << "\n\n";
   std::puts("Distance of the curve from the truth");
   std::printf("  Network, Huber           %.3f\n", distance(net, data));
+  std::printf("  Network, Huber, RMSprop  %.3f\n", distance(by_rmsprop, data));
   std::printf("  DynamicNetwork, Huber    %.3f\n", distance(dynamic, data));
   std::printf("  Polynomial, Huber        %.3f\n", distance(polynomial, data));
   std::printf("  Network, squared error   %.3f\n\n", distance(squared, data));
-  const bool robust = distance(net, data) < 0.05 && distance(dynamic, data) < 0.05 &&
-                      distance(polynomial, data) < 0.05 && distance(squared, data) > 0.2;
+  const bool robust = distance(net, data) < 0.05 && distance(by_rmsprop, data) < 0.05 &&
+                      distance(dynamic, data) < 0.05 && distance(polynomial, data) < 0.05 &&
+                      distance(squared, data) > 0.2;
 
   const bool as_claimed = checked && robust;
   std::puts(as_claimed ? "As claimed: right gradients pass, the slip is caught, Huber's loss ignores what is spoilt."

@@ -10,11 +10,23 @@ function(add_page name)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${page}")
   document_programs("${page}" "${directory}" cpp "int main" .cpp count OUTPUT)
   foreach(number RANGE 1 ${count})
+    file(READ "${directory}/cpp_${number}.cpp" program)
+    set(libraries shallow::shallow)
+    if(program MATCHES "shallow/io/checkpoint\\.hpp")
+      if(NOT shallow_have_safetensors)
+        continue() # which has been said where the component is made
+      endif()
+      list(APPEND libraries shallow::safetensors)
+    endif()
+    if(program MATCHES "#include <thread>")
+      find_package(Threads REQUIRED)
+      list(APPEND libraries Threads::Threads)
+    endif()
     add_executable(page_${name}_${number} "${directory}/cpp_${number}.cpp")
-    target_link_libraries(page_${name}_${number} PRIVATE shallow::shallow)
+    target_link_libraries(page_${name}_${number} PRIVATE ${libraries})
     # Fifteen seconds each, for what it finds in the headers by way of the other tests.
     set_target_properties(page_${name}_${number} PROPERTIES CXX_CLANG_TIDY "")
-    add_test(NAME page_${name}_${number}
+    add_test(NAME page_${name}_${number} WORKING_DIRECTORY "${directory}"
              COMMAND "${CMAKE_COMMAND}" -DPROGRAM=$<TARGET_FILE:page_${name}_${number}>
                      "-DEXPECTED=${directory}/cpp_${number}.txt" -P "${CMAKE_CURRENT_SOURCE_DIR}/same_output.cmake")
   endforeach()
@@ -31,12 +43,16 @@ endfunction()
 add_page(tutorial)
 add_page(gradient-checking)
 add_page(own-activation)
+add_page(own-parts)
+add_page(real-time)
+add_page(reinforcement-learning)
 add_same_programs(index README.md docs/index.md)
 add_same_programs(install README.md docs/install.md)
 add_same_programs(zh_tutorial docs/tutorial.md docs/zh/tutorial.md)
 
 # A page with programs that nobody tests would rot unseen.
-set(tested_pages tutorial gradient-checking own-activation index install zh/tutorial model-files)
+set(tested_pages tutorial gradient-checking own-activation own-parts real-time reinforcement-learning index install
+    zh/tutorial model-files)
 file(GLOB_RECURSE pages RELATIVE "${PROJECT_SOURCE_DIR}/docs" "${PROJECT_SOURCE_DIR}/docs/*.md")
 foreach(page IN LISTS pages)
   file(READ "${PROJECT_SOURCE_DIR}/docs/${page}" text)
