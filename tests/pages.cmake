@@ -50,14 +50,55 @@ add_same_programs(index README.md docs/index.md)
 add_same_programs(install README.md docs/install.md)
 add_same_programs(zh_tutorial docs/tutorial.md docs/zh/tutorial.md)
 
+# ---- The page about Python: two shared libraries, each with the script beneath it -----------------------------------
+
+set(page "${PROJECT_SOURCE_DIR}/docs/python.md")
+set(directory "${CMAKE_CURRENT_BINARY_DIR}/pages/python")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${page}")
+document_programs("${page}" "${directory}" cpp "shallow/shallow.hpp" .cpp count)
+document_programs("${page}" "${directory}" python "import numpy" .py count OUTPUT)
+
+# add_python_page(number name ending): the library number, called name, loaded by script number.
+function(add_python_page number name ending)
+  set(target page_python_${number})
+  add_library(${target} MODULE "${directory}/cpp_${number}.cpp")
+  target_link_libraries(${target} PRIVATE shallow::shallow)
+  set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${name} SUFFIX "${ending}" CXX_CLANG_TIDY ""
+                                             LIBRARY_OUTPUT_DIRECTORY "${directory}")
+  add_test(NAME ${target} WORKING_DIRECTORY "${directory}"
+           COMMAND "${CMAKE_COMMAND}" "-DPROGRAM=${SHALLOW_PYTHON};${directory}/python_${number}.py"
+                   "-DEXPECTED=${directory}/python_${number}.txt" -P "${CMAKE_CURRENT_SOURCE_DIR}/same_output.cmake")
+endfunction()
+
+have_python_modules(have_numpy numpy)
+if(have_numpy)
+  add_python_page(1 libnet "${CMAKE_SHARED_LIBRARY_SUFFIX}")
+  # Asked of the Python that runs the script: find_package(Python3) may find another one.
+  execute_process(COMMAND "${SHALLOW_PYTHON}" -c "import sysconfig as s; print(s.get_paths()['include'], end='')"
+                  OUTPUT_VARIABLE python_include)
+  execute_process(COMMAND "${SHALLOW_PYTHON}" -c "import sysconfig as s; print(s.get_config_var('EXT_SUFFIX'), end='')"
+                  OUTPUT_VARIABLE python_ending)
+  find_path(SHALLOW_PYBIND11 pybind11/pybind11.h)
+  mark_as_advanced(SHALLOW_PYBIND11)
+  if(SHALLOW_PYBIND11 AND EXISTS "${python_include}/Python.h")
+    add_python_page(2 flowers "${python_ending}")
+    target_include_directories(page_python_2 SYSTEM PRIVATE "${SHALLOW_PYBIND11}" "${python_include}")
+    set_target_properties(page_python_2 PROPERTIES CXX_VISIBILITY_PRESET hidden)
+  else()
+    shallow_left_out("no pybind11 with the headers of ${SHALLOW_PYTHON} here")
+  endif()
+endif()
+
+# ---- All of them ----------------------------------------------------------------------------------------------------
+
 # A page with programs that nobody tests would rot unseen.
-set(tested_pages tutorial gradient-checking own-activation own-parts real-time reinforcement-learning index install
-    zh/tutorial model-files)
+set(tested_pages tutorial gradient-checking own-activation own-parts real-time reinforcement-learning python index
+    install zh/tutorial model-files)
 file(GLOB_RECURSE pages RELATIVE "${PROJECT_SOURCE_DIR}/docs" "${PROJECT_SOURCE_DIR}/docs/*.md")
 foreach(page IN LISTS pages)
   file(READ "${PROJECT_SOURCE_DIR}/docs/${page}" text)
   string(REGEX REPLACE "\\.md$" "" name "${page}")
-  if(text MATCHES "int main" AND NOT name IN_LIST tested_pages)
+  if(text MATCHES "int main|\n```(cpp|python)\n" AND NOT name IN_LIST tested_pages)
     message(FATAL_ERROR "docs/${page}: expected its programs to be tested by tests/pages.cmake")
   endif()
 endforeach()
