@@ -120,15 +120,49 @@ function(add_install_project number name)
   set_tests_properties(page_install_${name} PROPERTIES LABELS consumer FIXTURES_REQUIRED shallow_installed)
 endfunction()
 
+# add_embedding(number way text): the library of block number, which brings shallow along by the CMake code `text`, is
+# installed, moved, and found by a third project.
+function(add_embedding number way text)
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/pages/install/embedding_${way}")
+  set(files "${CMAKE_CURRENT_SOURCE_DIR}/consumer")
+  file(READ "${CMAKE_CURRENT_BINARY_DIR}/pages/install/cmake_${number}.txt" project)
+  string(REPLACE "add_subdirectory(shallow SYSTEM)\n" "${text}\n" project "${project}")
+  file(CONFIGURE OUTPUT "${folder}/CMakeLists.txt" CONTENT "@project@" @ONLY)
+  file(COPY_FILE "${CMAKE_CURRENT_BINARY_DIR}/pages/install/config/cmake_1.txt" "${folder}/flowers-config.cmake"
+       ONLY_IF_DIFFERENT)
+  foreach(file flowers.hpp flowers.cpp)
+    file(COPY_FILE "${files}/embedding/${file}" "${folder}/${file}" ONLY_IF_DIFFERENT)
+  endforeach()
+  set(build --build-generator "${CMAKE_GENERATOR}" --build-makeprogram "${CMAKE_MAKE_PROGRAM}")
+  set(options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" -DCMAKE_BUILD_TYPE=Debug)
+  add_test(NAME page_install_embedding_${way}
+           COMMAND "${CMAKE_CTEST_COMMAND}" --build-and-test "${folder}" "${folder}/build" ${build} --build-options
+                   ${options} "-DSHALLOW_SOURCE_DIR=${PROJECT_SOURCE_DIR}" --test-command "${CMAKE_COMMAND}"
+                   "-DBUILD=${folder}/build" "-DPREFIX=${folder}/prefix" -P "${files}/install_and_move.cmake")
+  set_tests_properties(page_install_embedding_${way} PROPERTIES LABELS consumer FIXTURES_SETUP embedding_${way})
+  add_test(NAME page_install_embedded_${way}
+           COMMAND "${CMAKE_CTEST_COMMAND}" --build-and-test "${files}/embedded" "${folder}/third" ${build}
+                   --build-options ${options} "-DCMAKE_PREFIX_PATH=${folder}/prefix" --test-command program)
+  set_tests_properties(page_install_embedded_${way} PROPERTIES LABELS consumer FIXTURES_REQUIRED embedding_${way})
+endfunction()
+
 if(SHALLOW_INSTALL)
   set(page "${PROJECT_SOURCE_DIR}/docs/install.md")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${page}")
   document_programs("${page}" "${CMAKE_CURRENT_BINARY_DIR}/pages/install" cmake "project(" .txt count)
+  document_programs("${page}" "${CMAKE_CURRENT_BINARY_DIR}/pages/install/config" cmake "find_dependency(" .txt ignored)
   set(prefix "${CMAKE_CURRENT_BINARY_DIR}/consumer/prefix")
   foreach(number RANGE 1 ${count})
     file(READ "${CMAKE_CURRENT_BINARY_DIR}/pages/install/cmake_${number}.txt" text)
     string(REGEX MATCH "project\\(([a-z_]+)" name "${text}")
     set(name "${CMAKE_MATCH_1}")
+    if(name STREQUAL "flowers")
+      add_embedding(${number} add_subdirectory "add_subdirectory(\"\${SHALLOW_SOURCE_DIR}\" shallow SYSTEM)")
+      add_embedding(${number} fetch_content "include(FetchContent)
+FetchContent_Declare(shallow SYSTEM SOURCE_DIR \"\${SHALLOW_SOURCE_DIR}\")
+FetchContent_MakeAvailable(shallow)")
+      continue()
+    endif()
     file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/pages/install/${name}")
     if(name STREQUAL "add_subdirectory")
       file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_BINARY_DIR}/pages/install/${name}/shallow" SYMBOLIC)
