@@ -241,8 +241,7 @@ TEST_CASE("checkpoint: broken files are refused with what and where, and nothing
   CHECK(refused(with("best.epoch", zero)) == "0 numbers in 'best.parameters', given 21");
   CHECK(refused(with("best.loss", std::string("\0\0\0\0\0\0\xF0\x7F", 8))) ==
         "a finite number (infinity before the first epoch) in 'best.loss', given inf");
-  CHECK(refused(with("parameters", nan)) ==
-        "finite numbers in 'parameters', given NaN or infinity among them");
+  CHECK(refused(with("parameters", nan)) == "finite numbers in 'parameters', given NaN or infinity among them");
   CHECK(refused(with("best.parameters", nan)) ==
         "finite numbers in 'best.parameters', given NaN or infinity among them");
   CHECK(refused(with("random.position", huge)) == limit + "'random.position', given 9223372036854775807");

@@ -137,7 +137,8 @@ class StandardScaler {
       const Vector<T> shares = far_shares();
       const Vector<T> means = means_.cwiseProduct(shares), scales = scales_.cwiseProduct(shares);
       scaled.noalias() =
-          (((samples.array().colwise() * shares.array()).colwise() - means.array()).colwise() / scales.array()).matrix();
+          (((samples.array().colwise() * shares.array()).colwise() - means.array()).colwise() / scales.array())
+              .matrix();
       return;
     }
     scaled.noalias() = ((samples.colwise() - means_).array().colwise() / scales_.array()).matrix();

@@ -4,7 +4,8 @@
 ///     firmware nets FOLDER      random networks as headers, translation units that call them, samples and outputs
 ///     firmware arm FOLDER       the two networks that the page on model files measures, and samples for them
 ///     firmware compare FOLDER   what an ARM processor made of those samples, against the library
-///     firmware names FOLDER     of the identifiers in names.txt, those that are taken as names, as headers in names.cpp
+///     firmware names FOLDER     of the identifiers in names.txt, those that are taken as names, as headers in
+///     names.cpp
 
 #include <shallow/io/firmware.hpp>
 #include <shallow/shallow.hpp>

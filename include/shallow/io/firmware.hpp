@@ -229,7 +229,7 @@ class FirmwareWriter {
 /// The header counts with int.
 /// \throws ValueError net: expected fewer than 2^31 parameters
 inline void check_firmware_size(Index parameters) {
-  if (parameters > std::numeric_limits<std::int32_t>::max()) {
+  if (parameters > (std::numeric_limits<std::int32_t>::max)()) {
     raise_expected<ValueError>("write_firmware", "net", "fewer than 2^31 parameters", to_text(parameters));
   }
 }
