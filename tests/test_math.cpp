@@ -49,14 +49,14 @@ constexpr T epsilon = std::numeric_limits<T>::epsilon();
 struct ExpCase {
   static constexpr const char* name = "exp";
   static constexpr double bound = 2.0;
-  static constexpr auto function = [](const auto& x) { return shallow::exp(x); };
+  static constexpr auto function = [](auto&& x) { return shallow::exp(std::forward<decltype(x)>(x)); };
   static long double reference(long double x) { return std::exp(x); }
 };
 
 struct SigmoidCase {
   static constexpr const char* name = "sigmoid";
   static constexpr double bound = 2.5;
-  static constexpr auto function = [](const auto& x) { return shallow::sigmoid(x); };
+  static constexpr auto function = [](auto&& x) { return shallow::sigmoid(std::forward<decltype(x)>(x)); };
   static long double reference(long double x) {
     const long double e = std::exp(-std::abs(x));
     return (x < 0 ? e : 1) / (1 + e);
@@ -66,14 +66,14 @@ struct SigmoidCase {
 struct TanhCase {
   static constexpr const char* name = "tanh";
   static constexpr double bound = 2.75;
-  static constexpr auto function = [](const auto& x) { return shallow::tanh(x); };
+  static constexpr auto function = [](auto&& x) { return shallow::tanh(std::forward<decltype(x)>(x)); };
   static long double reference(long double x) { return std::tanh(x); }
 };
 
 struct SoftplusCase {
   static constexpr const char* name = "softplus";
   static constexpr double bound = 3.0;
-  static constexpr auto function = [](const auto& x) { return shallow::softplus(x); };
+  static constexpr auto function = [](auto&& x) { return shallow::softplus(std::forward<decltype(x)>(x)); };
   static long double reference(long double x) { return std::max(x, 0.0L) + std::log1p(std::exp(-std::abs(x))); }
 };
 
