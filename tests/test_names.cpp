@@ -5,7 +5,8 @@
 #include <Eigen/Dense>
 
 #include <doctest/doctest.h>
-#include <math.h>  // puts the names of the C library, and of std, into the global namespace
+// Puts the names of the C library, and of std, into the global namespace.
+#include <math.h>  // NOLINT(modernize-deprecated-headers)
 
 #include <cmath>
 #include <complex>

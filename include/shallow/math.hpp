@@ -197,7 +197,7 @@ concept DenseArgument = !Number<std::remove_cvref_t<X>> && !std::integral<std::r
 /// An integer, taken as double.
 struct Whole {
   template <std::integral T>
-  Whole(T x) : value(static_cast<double>(x)) {}  // implicit: see below
+  Whole(T x) : value(static_cast<double>(x)) {}  // implicit, see below
   double value;
 };
 
