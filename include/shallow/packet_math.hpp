@@ -179,28 +179,38 @@ EIGEN_ALWAYS_INLINE Packet square_root(const Packet& a) {
 #endif
 }
 
-// On x86 Eigen estimates square roots of float as a times 1 / sqrt(a), and 0 times infinity is an invalid operation on
-// ordinary input. Those of SSE are as fast if exact; for the longer packets the same estimate, with one step of
-// Newton's, of the next number that has a finite one.
+// On x86 Eigen estimates square roots as a times 1 / sqrt(a), of float and, with AVX-512, of double; and 0 times
+// infinity is an invalid operation on ordinary input. The exact ones are as fast with SSE. For longer packets the same
+// estimate is taken, with one or two steps of Newton's, of the next number that has a finite one.
 #ifdef EIGEN_VECTORIZE_SSE2
 EIGEN_ALWAYS_INLINE Eigen::internal::Packet4f square_root(const Eigen::internal::Packet4f& a) { return _mm_sqrt_ps(a); }
 #endif
 #ifdef EIGEN_VECTORIZE_AVX
-template <class Packet, class Estimate>
+template <int steps, class Packet, class Estimate>
 EIGEN_ALWAYS_INLINE Packet estimated_square_root(const Packet& a, Estimate&& inverse_square_root) {
   namespace ei = Eigen::internal;
-  const Packet positive = ei::pmax(a, all<Packet>(std::numeric_limits<float>::min()));
-  const Packet estimate = inverse_square_root(positive);
-  const Packet half = ei::pmul(Packet(ei::pmul(positive, all<Packet>(-0.5F))), estimate);
-  return ei::pmul(a, Packet(ei::pmul(estimate, multiply_add(half, estimate, all<Packet>(1.5F)))));
+  using T = packet_scalar_t<Packet>;
+  const Packet positive = ei::pmax(a, all<Packet>(std::numeric_limits<T>::min()));
+  const Packet half = ei::pmul(positive, all<Packet>(T(-0.5)));
+  Packet inverse = inverse_square_root(positive);
+  const auto newton = [&] {
+    const Packet error = multiply_add(half, Packet(ei::pmul(inverse, inverse)), all<Packet>(T(1.5)));
+    inverse = ei::pmul(inverse, error);
+  };
+  newton();
+  if constexpr (steps == 2) newton();
+  return ei::pmul(a, inverse);
 }
 EIGEN_ALWAYS_INLINE Eigen::internal::Packet8f square_root(const Eigen::internal::Packet8f& a) {
-  return estimated_square_root(a, [](const auto& x) { return Eigen::internal::Packet8f(_mm256_rsqrt_ps(x)); });
+  return estimated_square_root<1>(a, [](const auto& x) { return Eigen::internal::Packet8f(_mm256_rsqrt_ps(x)); });
 }
 #endif
 #ifdef EIGEN_VECTORIZE_AVX512
 EIGEN_ALWAYS_INLINE Eigen::internal::Packet16f square_root(const Eigen::internal::Packet16f& a) {
-  return estimated_square_root(a, [](const auto& x) { return Eigen::internal::Packet16f(_mm512_rsqrt14_ps(x)); });
+  return estimated_square_root<1>(a, [](const auto& x) { return Eigen::internal::Packet16f(_mm512_rsqrt14_ps(x)); });
+}
+EIGEN_ALWAYS_INLINE Eigen::internal::Packet8d square_root(const Eigen::internal::Packet8d& a) {
+  return estimated_square_root<2>(a, [](const auto& x) { return Eigen::internal::Packet8d(_mm512_rsqrt14_pd(x)); });
 }
 #endif
 
