@@ -227,8 +227,19 @@ TEST_CASE("csv: a blank line in the midst of a file was a missing value; those a
   // Tabs that keep fields apart are no blanks.
   CHECK(refused(folder, "1\t2\n\t\n", {.separator = '\t', .header = false}) ==
         "a number in column 1 in line 2, given nothing (a missing value)");
+  CHECK(refused(folder, "1\t2\n\n\t\n", {.separator = '\t', .header = false}) ==
+        "2 fields in line 2, given a blank line");
   CHECK(refused(folder, "\n\n") == "at least one line of numbers, given none");
   CHECK(refused(folder, "a,b\n\n\n") == "at least one line of numbers, given none");
+}
+
+TEST_CASE("csv: lines are counted by their ends, of whichever kind, also in quotes") {
+  const TemporaryFolder folder;
+  for (const std::string end : {"\n", "\r\n", "\r"}) {
+    CAPTURE(end);
+    CHECK(refused(folder, "\"a" + end + end + "b\"" + end + "1" + end + "x" + end) ==
+          "a number in column 1 (" + quoted_excerpt("a" + end + end + "b") + ") in line 5, given 'x'");
+  }
 }
 
 TEST_CASE("csv: UTF-16, and files of other formats, were lines without numbers") {

@@ -158,6 +158,15 @@ TEST_CASE("idx: images for labels and labels for images are refused") {
                        shallow::FileError);
 }
 
+TEST_CASE("idx: two dimensions are images, and no labels") {
+  const Directory directory;
+  const fs::path path = directory.plain(idx(0x08, {2, 2}, {0, 255, 255, 0}));
+  CHECK(shallow::io::read_idx_images<double>(path) == shallow::Matrix<double>{{0, 1}, {1, 0}});
+  CHECK(refusal<shallow::FileError>([&] { shallow::io::read_idx_labels(path); }) ==
+        "read_idx_labels: " + path.string() +
+            ": expected 1 dimension (m labels), given 2 x 2: the file holds images (2 dimensions)");
+}
+
 TEST_CASE("idx: what is no file is refused by name") {
   const Directory directory;
   const fs::path missing = directory.path() / "missing";

@@ -178,6 +178,7 @@ TEST_CASE("npy: what other files are was not said: objects, structures, Python 2
   CHECK(descr("<c8") == "values of type 'f4', given '<c8', complex numbers");
   CHECK(descr("<M8[D]") == "values of type 'f4', given '<M8[D]', dates or times");
   CHECK(descr("|V8") == "values of type 'f4', given '|V8', a structured dtype");
+  CHECK(descr("|f4") == "values of type 'f4', given '|f4'");  // four bytes of no order
   CHECK(descr("<f2") == "values of type 'f4', given '<f2'");
   CHECK(header("{'fortran_order': False, 'shape': (1, 2), 'descr':  [('a', '<f4'), ('b', '<f4')]}") ==
         "one type of number as 'descr', given a structured dtype (a list of fields) at byte 52 of the header");
