@@ -479,7 +479,11 @@ inline void write_file(std::string_view function, const std::filesystem::path& p
   if (replaces && (status.permissions() & write) == Rights::none) fail("a read-only file");
   const std::string name = new_file_name(target.filename().string());
   if (name.empty()) fail("no random numbers from the system");
-  const std::filesystem::path beside = target.parent_path() / name;
+  const std::filesystem::path folder = target.parent_path();
+  if (!folder.empty() && !std::filesystem::exists(folder, error)) {
+    fail(std::make_error_code(std::errc::no_such_file_or_directory).message());
+  }
+  const std::filesystem::path beside = folder / name;
   const auto give_up = [&](std::string_view given) {
     std::error_code ignored;
     std::filesystem::remove(beside, ignored);
@@ -493,6 +497,7 @@ inline void write_file(std::string_view function, const std::filesystem::path& p
     written = !file.fail();
   }
   if (!written) give_up("an error while writing beside it");
+  error.clear();
   if (replaces) std::filesystem::permissions(beside, status.permissions(), error);
   if (error) give_up(error.message());
   std::filesystem::rename(beside, target, error);
