@@ -10,9 +10,11 @@
 #include "user_types.hpp"
 #include <doctest/doctest.h>
 
+#include <cfenv>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <locale>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -373,6 +375,27 @@ TEST_CASE("firmware: what is refused, and that nothing is written then") {
   CHECK(says(Layer<float, user::Softsign>(1, 1), {.name = "net"}) == known + "1, given 'custom'");
   CHECK(says(DynamicNetwork<double>(1, {{1, Tanh{}}, {1, user::Softsign{}}}), {.name = "net"}) ==
         known + "2, given 'custom'");
+}
+
+TEST_CASE("firmware: one text, whatever the rounding mode and the locale") {
+  TwoLayerNet<double, LeakyReLU, Sigmoid> net(2, 4, 1, {.seed = 1, .hidden = {.slope = 0.7}});
+  net.parameters()(3) = 1234567.25;
+  const std::string expected = written(net);
+  struct Commas : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+    char do_thousands_sep() const override { return '.'; }
+    std::string do_grouping() const override { return "\3"; }
+  };
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Commas));
+  const std::string in_commas = written(net);
+  std::locale::global(before);
+  CHECK(in_commas == expected);
+#ifdef FE_UPWARD
+  std::fesetround(FE_UPWARD);
+  const std::string upwards = written(net);
+  std::fesetround(FE_TONEAREST);
+  CHECK(upwards == expected);
+#endif
 }
 
 TEST_CASE("firmware: an old file is replaced; where none can be written, the error says why") {

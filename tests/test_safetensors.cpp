@@ -7,9 +7,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cfenv>
+#include <clocale>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <locale>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -664,4 +667,60 @@ TEST_CASE("safetensors: settings that a double does not hold were saved as other
   }
   CHECK(refused<Layer<float, Bent>>(folder, with_metadata("\"shallow.activations\":\"bent(1 1e300)\"")) ==
         "settings that bent accepts in layer 1, given '1 1e300'");
+}
+
+TEST_CASE("safetensors: numbers as text come back whatever the rounding mode, on both sides") {
+  const TemporaryFolder folder;
+  const Vector<double> numbers{{0.1, 1.0 / 3, 1e23, 5e-324, 123456.789}};
+  const Scaled<Layer<double, LeakyReLU>> model(StandardScaler<double>(-numbers, numbers),
+                                               Layer<double, LeakyReLU>(5, 1, {.activation = {.slope = 0.7}}));
+  io::save(model, folder / "nearest");
+  const std::string expected = content_of(folder / "nearest");
+  std::vector<int> modes{FE_TONEAREST};
+#ifdef FE_UPWARD
+  modes.push_back(FE_UPWARD);
+#endif
+#ifdef FE_DOWNWARD
+  modes.push_back(FE_DOWNWARD);
+#endif
+#ifdef FE_TOWARDZERO
+  modes.push_back(FE_TOWARDZERO);
+#endif
+  for (const int mode : modes) {
+    std::fesetround(mode);
+    io::save(model, folder / "other");
+    const auto loaded = io::load<Scaled<Layer<double, LeakyReLU>>>(folder / "other");
+    const auto info = io::load_info(folder / "nearest");
+    std::fesetround(FE_TONEAREST);
+    CAPTURE(mode);
+    CHECK(content_of(folder / "other") == expected);
+    CHECK(loaded == model);
+    CHECK(info.scales == std::vector<double>(numbers.data(), numbers.data() + numbers.size()));
+  }
+}
+
+TEST_CASE("safetensors: numbers as text come back whatever the locale") {
+  const TemporaryFolder folder;
+  const Vector<double> numbers{{0.1, 1234567.25}};
+  const Scaled<Layer<double, LeakyReLU>> model(StandardScaler<double>(-numbers, numbers),
+                                               Layer<double, LeakyReLU>(2, 1, {.activation = {.slope = 0.7}}));
+  // A comma as the point, and groups of three digits, in whatever streams and the C library print.
+  struct Commas : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+    char do_thousands_sep() const override { return '.'; }
+    std::string do_grouping() const override { return "\3"; }
+  };
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Commas));
+  const std::string c_before = std::setlocale(LC_ALL, nullptr);
+  for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8"}) {
+    if (std::setlocale(LC_ALL, name) != nullptr) break;
+  }
+  io::save(model, folder / "a");
+  const auto loaded = io::load<Scaled<Layer<double, LeakyReLU>>>(folder / "a");
+  const auto info = io::load_info(folder / "a");
+  std::setlocale(LC_ALL, c_before.c_str());
+  std::locale::global(before);
+  CHECK(loaded == model);
+  CHECK(info.activations[0] == "leaky_relu(0.7)");
+  CHECK(info.means[1] == -1234567.25);
 }

@@ -274,42 +274,7 @@ class Checkpoint {
     std::error_code error;
     if (!std::filesystem::exists(path_, error) && !error) return false;
     detail::CheckpointFile file("Checkpoint", path_, model_text());
-    const auto parameters = file.template vector<Scalar>("parameters", {size}, true);
-    TrainingState<O, Scalar> state;
-    State::each_member(state.optimizer, [&](const char* name, auto& member) {
-      if constexpr (is_count<decltype(member)>) member = file.count(member_name(name));
-    });
-    const std::vector<Index> sizes = member_sizes(state.optimizer, size);
-    State::each_member(state.optimizer, [&](const char* name, auto& member) {
-      // A second moment may have grown to infinity, and training gone on.
-      if constexpr (!is_count<decltype(member)>) {
-        member = file.template vector<Scalar>(member_name(name), sizes, false);
-      }
-    });
-    state.random = random_from(file);
-    state.seeded = file.count("random.seeded", 1) != 0;
-    state.epochs = static_cast<Index>(file.count("epochs"));
-    Best<Scalar> best;
-    best.epoch = static_cast<Index>(file.count("best.epoch"));
-    best.loss = file.template numbers_of<double>("best.loss", {1})[0];
-    best.parameters = file.template vector<Scalar>("best.parameters", {best.epoch == 0 ? 0 : size}, true);
-    if (best.epoch > state.epochs) {
-      file.fail(detail::numbered("at most ", state.epochs) + ", the number of epochs, in 'best.epoch'",
-                std::to_string(best.epoch));
-    }
-    if (best.epoch == 0 ? !(best.loss > 0) || std::isfinite(best.loss) : !std::isfinite(best.loss)) {
-      file.fail("a finite number (infinity before the first epoch) in 'best.loss'", detail::to_text(best.loss));
-    }
-    const std::string kind = file.text("shallow.best");
-    if (!kind.empty() && kind != "validation" && kind != "samples") {
-      file.fail("'validation' or 'samples' as shallow.best", detail::quoted_excerpt(kind));
-    }
-    best.of_validation = kind == "validation" && best.epoch > 0;
-    file.check_all_read();
-    model_->parameters() = parameters;
-    std::swap(*state_, state);
-    std::swap(best_, best);
-    kind_known_ = best_.epoch == 0 || !kind.empty();
+    file.made("a checkpoint", [&] { take(file, size); });
     return true;
   }
 
@@ -360,6 +325,46 @@ class Checkpoint {
     // An optimiser that prepares its state has room for all of it from the first step on.
     constexpr bool prepares = requires(const O& optimizer, State& prepared) { optimizer.prepare(Index(), prepared); };
     return prepares && stepped ? std::vector<Index>{size} : std::vector<Index>{0, size};
+  }
+
+  /// All of the file or, if anything in it is refused, nothing.
+  void take(detail::CheckpointFile& file, Index size) {
+    const auto parameters = file.template vector<Scalar>("parameters", {size}, true);
+    TrainingState<O, Scalar> state;
+    State::each_member(state.optimizer, [&](const char* name, auto& member) {
+      if constexpr (is_count<decltype(member)>) member = file.count(member_name(name));
+    });
+    const std::vector<Index> sizes = member_sizes(state.optimizer, size);
+    State::each_member(state.optimizer, [&](const char* name, auto& member) {
+      // A second moment may have grown to infinity, and training gone on.
+      if constexpr (!is_count<decltype(member)>) {
+        member = file.template vector<Scalar>(member_name(name), sizes, false);
+      }
+    });
+    state.random = random_from(file);
+    state.seeded = file.count("random.seeded", 1) != 0;
+    state.epochs = static_cast<Index>(file.count("epochs"));
+    Best<Scalar> best;
+    best.epoch = static_cast<Index>(file.count("best.epoch"));
+    best.loss = file.template numbers_of<double>("best.loss", {1})[0];
+    best.parameters = file.template vector<Scalar>("best.parameters", {best.epoch == 0 ? 0 : size}, true);
+    if (best.epoch > state.epochs) {
+      file.fail(detail::numbered("at most ", state.epochs) + ", the number of epochs, in 'best.epoch'",
+                std::to_string(best.epoch));
+    }
+    if (best.epoch == 0 ? !(best.loss > 0) || std::isfinite(best.loss) : !std::isfinite(best.loss)) {
+      file.fail("a finite number (infinity before the first epoch) in 'best.loss'", detail::to_text(best.loss));
+    }
+    const std::string kind = file.text("shallow.best");
+    if (!kind.empty() && kind != "validation" && kind != "samples") {
+      file.fail("'validation' or 'samples' as shallow.best", detail::quoted_excerpt(kind));
+    }
+    best.of_validation = kind == "validation" && best.epoch > 0;
+    file.check_all_read();
+    model_->parameters() = parameters;
+    std::swap(*state_, state);
+    std::swap(best_, best);
+    kind_known_ = best_.epoch == 0 || !kind.empty();
   }
 
   void note(const Progress& progress) {

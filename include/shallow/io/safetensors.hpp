@@ -390,6 +390,7 @@ Net network_from(const ModelFile& file, const io::LoadOptions<typename Net::Scal
     raise_expected<ValueError>("load", "activations", "none for a network whose type has them",
                                to_text(options.activations.size()));
   }
+  file.check_room<T>("a network", 2);  // once more in the layers of the file
   const std::vector<SavedLayer<T>> saved = file.layers<T>(options.round_to_float);
   if (Builder::layers != 0 && saved.size() != Builder::layers) {
     file.fail(numbered("", Builder::layers) + " layers, as the type says", std::to_string(saved.size()));
@@ -480,16 +481,19 @@ void save(const Model& model, const std::filesystem::path& path, const ModelInfo
 template <class Model>
 Model load(const std::filesystem::path& path, const LoadOptions<typename Model::Scalar>& options = {}) {
   const detail::ModelFile file("load", path);
-  if constexpr (detail::is_scaled<Model>) {
-    using Net = std::remove_cvref_t<decltype(std::declval<Model&>().net())>;
-    Net net = detail::network_from<Net>(file, options);
-    auto scaler = file.scaler<typename Model::Scalar>(net.n_x());
-    return Model(std::move(scaler), std::move(net));
-  } else {
-    if (!file.info().means.empty())
-      file.fail("a network without a scaler (load<Scaled<...>> takes one)", "shallow.means");
-    return detail::network_from<Model>(file, options);
-  }
+  return file.made("a network", [&] {
+    if constexpr (detail::is_scaled<Model>) {
+      using Net = std::remove_cvref_t<decltype(std::declval<Model&>().net())>;
+      Net net = detail::network_from<Net>(file, options);
+      auto scaler = file.scaler<typename Model::Scalar>(net.n_x());
+      return Model(std::move(scaler), std::move(net));
+    } else {
+      if (!file.info().means.empty()) {
+        file.fail("a network without a scaler (load<Scaled<...>> takes one)", "shallow.means");
+      }
+      return detail::network_from<Model>(file, options);
+    }
+  });
 }
 
 /// What a model file says beside the parameters. Its texts hold no control characters: "\u001b" in place of one that

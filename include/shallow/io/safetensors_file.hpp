@@ -196,8 +196,7 @@ class SafetensorsHeader {
 /// A safetensors file, read and believed.
 class SafetensorsFile {
  public:
-  SafetensorsFile(std::string_view function, const std::filesystem::path& path)
-      : function_(function), path_(path.string()) {
+  SafetensorsFile(std::string_view function, const std::filesystem::path& path) : function_(function), path_(path) {
     bytes_ = read_file(function, path, "a safetensors file");
     if (bytes_.size() < 8) fail("a safetensors file of at least 8 bytes", std::to_string(bytes_.size()));
     const std::uint64_t length = little_endian(bytes_.data(), 8);
@@ -254,7 +253,22 @@ class SafetensorsFile {
   }
 
   [[noreturn]] void fail(std::string_view expected, std::string_view given) const {
-    raise_expected<FileError>(function_, path_, expected, given);
+    raise_expected<FileError>(function_, path_.string(), expected, given);
+  }
+
+  /// What f(), which makes `what` of the file, returns.
+  /// \throws FileError expected `what` that fits into memory
+  template <class F>
+  auto made(std::string_view what, F&& f) const {
+    return within_memory(function_, path_, what, bytes_.size(), std::forward<F>(f));
+  }
+  /// Asks for the memory of `copies` times all numbers, each as long as a T, before any of it is taken.
+  /// \throws FileError expected `what` that fits into memory
+  template <class T>
+  void check_room(std::string_view what, std::uintmax_t copies) const {
+    std::uintmax_t size = 0;
+    for (const TensorEntry& tensor : tensors()) size += size_of(tensor) / safetensors_size(tensor.dtype) * sizeof(T);
+    check_memory(function_, path_, what, size, copies);
   }
 
  private:
@@ -326,7 +340,7 @@ class SafetensorsFile {
   }
 
   std::string function_;
-  std::string path_;
+  std::filesystem::path path_;
   std::string bytes_;
   std::size_t start_ = 0;
   SafetensorsHeader header_;
