@@ -607,6 +607,49 @@ TEST_CASE("checkpoint: best parameters that are not finite never get into a file
   CHECK(checkpoint.resume());
 }
 
+TEST_CASE_TEMPLATE(
+    "checkpoint: save() in mid-epoch was resumed as a new epoch, and on_batch = checkpoint took a part for one", O,
+    GradientDescent, Adam) {
+  // Where the state says how far into an epoch it is.
+  if constexpr (requires(TrainingState<O, double> state) { state.batches; }) {
+    const TemporaryFolder folder;
+    const Data<double> data;
+    auto net = fresh<double>();
+    TrainingState<O, double> state;
+    io::Checkpoint checkpoint(folder / "c", net, state);
+    const std::string expected = "Checkpoint: state: expected the end of an epoch, given one of which ";
+    const auto refused = [&](const FitOptions& options) {
+      return refusal<ValueError>([&] { fit(net, data.X, data.Y, O{}, options, state); });
+    };
+    const auto save_at = [&](Index batch) {
+      return [&checkpoint, batch](const Progress& progress) {
+        if (progress.batch == batch) checkpoint.save();
+      };
+    };
+    CHECK(refused({.batch_size = 8, .on_batch = save_at(3)}) == expected + "3 batches are done");
+    CHECK(refused({.batch_size = 8, .on_batch = save_at(7)}) == expected + "7 batches are done");  // of 7
+    CHECK(refused({.on_batch = save_at(1)}) == expected + "1 batches are done");                   // of 1
+    CHECK(refused({.batch_size = 8, .on_batch = checkpoint}) == expected + "1 batches are done");
+    CHECK(checkpoint.best().epoch == 0);
+    CHECK_FALSE(std::filesystem::exists(folder / "c"));
+
+    // Broken off there: the rest of the epoch is given up on purpose, and both go on with a new one.
+    fit(net, data.X, data.Y, O{}, {.batch_size = 8, .on_batch = [](const Progress& p) { return p.batch < 3; }}, state);
+    CHECK_THROWS_AS(checkpoint.save(), ValueError);
+    state.batches = 0;
+    checkpoint.save();
+    auto other = fresh<double>();
+    TrainingState<O, double> other_state;
+    io::Checkpoint resumed(folder / "c", other, other_state);
+    CHECK(resumed.resume());
+    CHECK(other_state == state);
+    fit(net, data.X, data.Y, O{}, {.epochs = 2, .batch_size = 8}, state);
+    fit(other, data.X, data.Y, O{}, {.epochs = 2, .batch_size = 8}, other_state);
+    CHECK(other == net);
+    CHECK(other_state == state);
+  }
+}
+
 TEST_CASE("checkpoint: a state that fit was not given was written again and again") {
   const TemporaryFolder folder;
   const Data<double> data;
