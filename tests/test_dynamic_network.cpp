@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <sstream>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 using shallow::DynamicNetwork;
@@ -189,4 +190,33 @@ TEST_CASE("genann trained every activation with sigmoid's derivative: ours each 
     for (const auto& other : seen) CHECK_FALSE(dW.isApprox(other, 1e-3));
     seen.push_back(dW);
   }
+}
+
+TEST_CASE("dynamic network: == tells networks of the same parameters apart by their shapes and activations") {
+  using Net = DynamicNetwork<double>;
+  const auto filled = [](Net net) {
+    net.parameters().setConstant(0.5);
+    return net;
+  };
+  const Net net = filled(Net(2, {{3, shallow::Tanh{}}, {2, shallow::Sigmoid{}}}));
+  CHECK(net == filled(Net(2, {{3, shallow::Tanh{}}, {2, shallow::Sigmoid{}}})));
+  CHECK_FALSE(net == filled(Net(2, {{3, shallow::ReLU{}}, {2, shallow::Sigmoid{}}})));
+  CHECK_FALSE(net == filled(Net(2, {{3, shallow::Tanh{}}, {2, shallow::Softmax{}}})));
+  // 17 parameters in other shapes.
+  const Net other = filled(Net(16, {{1, shallow::Tanh{}}}));
+  CHECK(other.parameter_count() == net.parameter_count());
+  CHECK_FALSE(net == other);
+  const Net slope = filled(Net(2, {{3, shallow::LeakyReLU{.slope = 0.1}}}));
+  CHECK(slope == filled(Net(2, {{3, shallow::LeakyReLU{.slope = 0.1}}})));
+  CHECK_FALSE(slope == filled(Net(2, {{3, shallow::LeakyReLU{.slope = 0.2}}})));
+}
+
+TEST_CASE("dynamic network: an activation that was moved from is as before") {
+  shallow::AnyActivation<double> activation = shallow::LeakyReLU{.slope = 0.2};
+  const shallow::AnyActivation<double> taken = std::move(activation);
+  CHECK(activation == taken);  // NOLINT(bugprone-use-after-move): this is the question
+  CHECK(activation.text() == "leaky_relu(0.2)");
+  shallow::AnyActivation<double> assigned = shallow::Tanh{};
+  assigned = std::move(activation);
+  CHECK(activation == assigned);  // NOLINT(bugprone-use-after-move)
 }

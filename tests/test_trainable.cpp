@@ -11,6 +11,8 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -227,4 +229,86 @@ TEST_CASE("gradients: a block of gradients that are about to be gone is a copy")
   CHECK(db == all.db(2));
   CHECK(block == all["W2"]);
   static_assert(std::is_same_v<decltype(all.dW(1)), Eigen::Map<const Matrix<double>>>);
+}
+
+TEST_CASE("targets: a block of a larger matrix has a stride of its own") {
+  const Matrix<double> X = RandomState(1).randn(20, 130);
+  const Matrix<double> big = RandomState(2).randn(40, 130);
+  // Units along the lanes, and samples; one tile and several.
+  for (const Index width : {32, 3}) {
+    CAPTURE(width);
+    const Network<Layer<double, shallow::Tanh>, Layer<double, shallow::Identity>> net({20, width, width == 3 ? 3 : 16},
+                                                                                      {.seed = 1});
+    const auto block = big.middleRows(7, net.n_y());
+    const Matrix<double> Y = block;
+    CHECK(shallow::loss(net, X, block) == shallow::loss(net, X, Y));
+    CHECK(gradients(net, X, block).parameters == gradients(net, X, Y).parameters);
+    CHECK(net.backward(X, block).parameters == net.backward(X, Y).parameters);
+    auto fitted = net, expected = net;
+    fit(fitted, X, block, Adam{}, {.epochs = 2, .batch_size = 50});
+    fit(expected, X, Y, Adam{}, {.epochs = 2, .batch_size = 50});
+    CHECK(fitted == expected);
+  }
+}
+
+namespace {
+
+/// g(z) = log z, which is not finite at zero.
+struct Logarithm {
+  template <class T>
+  T operator()(const T& z) const {
+    using std::log;
+    return log(z);
+  }
+  template <class T>
+  T derivative(const T& z) const {
+    return T(1) / z;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("tiles: what is computed beside the samples, to fill a packet, is as finite as they are", T, float,
+                   double) {
+  Network<Layer<T, Logarithm>, Layer<T, Logarithm>> net({2, 3, 1}, {.seed = 1});
+  net.parameters().setConstant(T(2));
+  net.template layer<0>().bias().setZero();  // g(0) would be infinite
+  for (const Index m : {1, 2, 3, 5, 17, 31}) {
+    CAPTURE(m);
+    const Matrix<T> X = Matrix<T>::Constant(2, m, T(1)), Y = Matrix<T>::Zero(1, m);
+    const auto gradient = gradients(net, X, Y);
+    CHECK(gradient.parameters.allFinite());
+    CHECK(gradient.X.allFinite());
+    CHECK(gradient.parameters.isApprox(gradients(net, X.leftCols(1), Y.leftCols(1)).parameters, T(1e-5)));
+  }
+}
+
+TEST_CASE("workspace: storage of labels in another order grows with the batch") {
+  const Index m = 1000;
+  const Matrix<double> X = RandomState(1).randn(2, m);
+  Eigen::RowVectorXi labels(m);
+  std::vector<Index> order(static_cast<std::size_t>(m));
+  Matrix<double> shuffled_X(2, m);
+  Eigen::RowVectorXi shuffled_labels(m);
+  for (Index j = 0; j < m; ++j) {
+    labels(j) = int(j % 3);
+    order[std::size_t(j)] = m - 1 - j;
+  }
+  for (Index j = 0; j < m; ++j) {
+    shuffled_X.col(j) = X.col(m - 1 - j);
+    shuffled_labels(j) = labels(m - 1 - j);
+  }
+  for (const Index width : {4, 64}) {
+    const Classifier net({2, width, width == 4 ? 3 : 16}, {.seed = 1});
+    Classifier::Workspace workspace;
+    shallow::Vector<double> gradient(net.parameter_count());
+    for (const Index count : {Index(2), Index(70), m}) {
+      CAPTURE(count);
+      const shallow::detail::Samples<double, int> samples{X.data(), 2, 2, labels.data(), 1, 1, order.data(), count};
+      const double J = net.batch_loss_and_gradient(samples, net.default_loss(), gradient.data(), workspace);
+      const auto expected = gradients(net, shuffled_X.leftCols(count), shuffled_labels.head(count));
+      CHECK(J == doctest::Approx(expected.loss).epsilon(1e-12));
+      CHECK(gradient.isApprox(expected.parameters, 1e-12));
+    }
+  }
 }
