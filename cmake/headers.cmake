@@ -28,6 +28,7 @@ set(SHALLOW_CORE_HEADERS
     dynamic_network.hpp
     optimizer.hpp
     batch.hpp
+    mistakes.hpp
     fit.hpp
     gradient_check.hpp
     metrics.hpp

@@ -9,9 +9,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <set>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 using shallow::Adam;
@@ -475,4 +481,445 @@ TEST_CASE("step: a loss that is not finite takes no step") {
   CHECK(std::isinf(shallow::step(net, X, X, GradientDescent{}, state)));
   CHECK(net == before);
   CHECK(state.steps == 0);
+}
+
+TEST_CASE("step: with a loss, with a workspace, with both, with neither: the same step") {
+  const Data data;
+  const auto stepped = [&](const auto& take) {
+    Net net = fresh();
+    Adam::State<double> state;
+    const double J = take(net, state);
+    CHECK(state.steps == 1);
+    return std::pair(net, J);
+  };
+  shallow::StepWorkspace<Net> workspace;
+  const auto plain = stepped([&](Net& net, auto& state) { return shallow::step(net, data.X, data.Y, Adam{}, state); });
+  CHECK(stepped([&](Net& net, auto& state) {
+          return shallow::step(net, data.X, data.Y, Adam{}, state, shallow::BinaryCrossEntropy{});
+        }) == plain);
+  CHECK(stepped([&](Net& net, auto& state) { return shallow::step(net, data.X, data.Y, Adam{}, state, workspace); }) ==
+        plain);
+  CHECK(workspace.gradient.size() == plain.first.parameters().size());
+  const auto squared = stepped([&](Net& net, auto& state) {
+    return shallow::step(net, data.X, data.Y, Adam{}, state, shallow::MeanSquaredError{});
+  });
+  CHECK(squared.second == loss(fresh(), data.X, data.Y, shallow::MeanSquaredError{}));
+  CHECK(stepped([&](Net& net, auto& state) {
+          return shallow::step(net, data.X, data.Y, Adam{}, state, shallow::MeanSquaredError{}, workspace);
+        }) == squared);
+}
+
+// ---- What is kept beyond a call -------------------------------------------------------------------------------------
+
+TEST_CASE("fit: a named Validation of a temporary took its loss from a matrix that was gone") {
+  const Data data;
+  const auto scaled = [&]() -> Matrix<double> { return 0.5 * data.X; };
+  const auto true_loss = [&](const auto& validation, const Matrix<double>& x, const Matrix<double>& y) {
+    Net net = fresh();
+    const auto history = fit(net, data.X, data.Y, GradientDescent{.learning_rate = 0.5}, {.epochs = 3}, validation);
+    CHECK(history.validation_loss.back() == loss(net, x, y));
+  };
+  // Enough of the heap is taken again for numbers that are gone to be other numbers.
+  const auto overwrite = [] { return Matrix<double>(Matrix<double>::Constant(2, 103, 1e3)); };
+
+  const shallow::Validation of_function(scaled(), data.Y);
+  const Matrix<double> noise_1 = overwrite();
+  true_loss(of_function, scaled(), data.Y);
+  const shallow::Validation of_expression(0.5 * data.X, (data.X.row(0).array() > 0).cast<double>());
+  const Matrix<double> noise_2 = overwrite();
+  true_loss(of_expression, scaled(), (data.X.row(0).array() > 0).cast<double>());
+  const auto made = [&] {
+    const Matrix<double> x = 0.25 * data.X;
+    const Matrix<double> y = data.Y;
+    return shallow::Validation(x.leftCols(40), Matrix<double>(y.leftCols(40)));
+  };
+  const auto of_blocks = made();
+  const Matrix<double> noise_3 = overwrite();
+  true_loss(of_blocks, 0.25 * data.X.leftCols(40), data.Y.leftCols(40));
+  const auto copy = of_blocks;
+  true_loss(copy, 0.25 * data.X.leftCols(40), data.Y.leftCols(40));
+}
+
+TEST_CASE("Validation: what has a name is referred to, what has none is copied") {
+  Matrix<double> X = Matrix<double>::Ones(2, 5);
+  Matrix<double> Y = Matrix<double>::Ones(1, 5);
+  const Eigen::VectorXi labels = Eigen::VectorXi::Zero(5);
+  const std::vector<int> listed(5, 0);
+  const shallow::Validation named(X, Y);
+  static_assert(
+      std::is_same_v<decltype(named), const shallow::Validation<const Matrix<double>&, const Matrix<double>&>>);
+  CHECK(&named.x == &X);
+  CHECK(&named.y == &Y);
+  const shallow::Validation moved(std::move(X), Y.leftCols(5));
+  static_assert(std::is_same_v<decltype(moved.x), Matrix<double>>);
+  static_assert(std::is_same_v<decltype(moved.y), Matrix<double>>);
+  CHECK(moved.x.cols() == 5);
+
+  // Labels keep their type and their shape.
+  const shallow::Validation of_labels(moved.x, labels.head(5));
+  static_assert(std::is_same_v<decltype(of_labels.y), Eigen::VectorXi>);
+  const shallow::Validation of_row(moved.x.transpose().eval(), labels.transpose());
+  static_assert(std::is_same_v<decltype(of_row.y), Eigen::RowVectorXi>);
+  const shallow::Validation of_list(moved.x, listed);
+  CHECK(&of_list.y == &listed);
+  const shallow::Validation of_temporary(moved.x, std::vector<int>(5, 0));
+  static_assert(std::is_same_v<decltype(of_temporary.y), std::vector<int>>);
+  const shallow::Validation of_span(moved.x, std::span<const int>(listed));
+  CHECK(of_span.y.data() == listed.data());
+  const shallow::Validation of_array(moved.x, std::array<long, 2>{0, 1});
+  CHECK(of_array.y[1] == 1);
+
+  // A type that is spelled out: nothing is referred to that would be a temporary.
+  using Referring = shallow::Validation<const Matrix<double>&, const Matrix<double>&>;
+  static_assert(std::is_constructible_v<Referring, const Matrix<double>&, Matrix<double>&>);
+  static_assert(!std::is_constructible_v<Referring, Matrix<double>, const Matrix<double>&>);
+  static_assert(!std::is_constructible_v<Referring, const Eigen::MatrixXf&, const Matrix<double>&>);
+  static_assert(!std::is_constructible_v<Referring, const Matrix<double>&, const Eigen::RowVectorXd&>);
+  using Holding = shallow::Validation<Matrix<double>, Eigen::RowVectorXi>;
+  static_assert(std::is_constructible_v<Holding, const Matrix<double>&, const Eigen::RowVectorXi&>);
+}
+
+// ---- Callbacks ------------------------------------------------------------------------------------------------------
+
+TEST_CASE("fit: an empty function or null pointer as a callback was called") {
+  const Data data;
+  const std::function<bool(const shallow::Progress&)> asks;
+  const std::function<void(const shallow::Progress&)> looks;
+  void (*const none)(const shallow::Progress&) = nullptr;
+  for (const shallow::Callback& callback : {shallow::Callback(), shallow::Callback(asks), shallow::Callback(looks),
+                                            shallow::Callback(none), shallow::Callback(nullptr)}) {
+    CHECK_FALSE(callback);
+    CHECK(callback({}));
+    Net net = fresh();
+    const auto history =
+        fit(net, data.X, data.Y, GradientDescent{}, {.epochs = 2, .on_epoch = callback, .on_batch = callback});
+    CHECK(history.reason == StopReason::completed);
+    CHECK(history.epochs() == 2);
+  }
+  int calls = 0;
+  const std::function<void(const shallow::Progress&)> counts = [&](const shallow::Progress&) { ++calls; };
+  const std::function<bool(const shallow::Progress&)> stops = [&](const shallow::Progress&) { return ++calls > 9; };
+  CHECK(shallow::Callback(counts)({}));
+  CHECK_FALSE(shallow::Callback(stops)({}));
+  CHECK(calls == 2);
+}
+
+namespace {
+
+/// fit, with this as on_epoch or, if `batchwise`, as on_batch.
+template <class M>
+shallow::History fit_with(M& net, const std::function<void(const shallow::Progress&)>& callback, bool batchwise) {
+  const Matrix<double> X = shallow::RandomState(1).randn(net.n_x(), 30);
+  const Matrix<double> Y = Matrix<double>::Constant(net.n_y(), 30, 0.5);
+  shallow::FitOptions options{.epochs = 4, .batch_size = 10};
+  (batchwise ? options.on_batch : options.on_epoch) = callback;
+  return fit(net, X, Y, Adam{.learning_rate = 0.1}, options, shallow::Validation(X, Y));
+}
+
+}  // namespace
+
+TEST_CASE("fit: a callback that gives the model other sizes wrote past its parameters") {
+  for (const bool batchwise : {false, true}) {
+    CAPTURE(batchwise);
+    const auto refuses = [&](auto net, const auto& other, const char* text) {
+      CHECK_THROWS_WITH_AS(fit_with(
+                               net,
+                               [&](const shallow::Progress& p) {
+                                 if (p.epoch == 2) net = other;
+                               },
+                               batchwise),
+                           text, shallow::ShapeError);
+    };
+    const char* const count = "fit: model: expected 25 parameters, as before the callback, given ";
+    refuses(Net(2, 6, 1), Net(2, 64, 1), (count + std::string("257")).c_str());
+    refuses(Net(2, 6, 1), Net(2, 1, 1), (count + std::string("5")).c_str());
+    // As many parameters, in other blocks.
+    refuses(Net(2, 6, 1), Net(6, 3, 1),
+            "fit: model: expected W1 6 x 2, b1 6 x 1, W2 1 x 6, b2 1 x 1, as before the callback, given W1 3 x 6, "
+            "b1 3 x 1, W2 1 x 3, b2 1 x 1");
+  }
+}
+
+namespace {
+
+/// A model whose storage stays where it is, and as large, when its sizes change: W (n_y x n_x).
+struct Reshaped : user::LinearRegression {
+  Index inputs = 2;
+  Index outputs = 3;
+
+  Reshaped() : LinearRegression(5) {}
+  Index n_x() const { return inputs; }
+  Index n_y() const { return outputs; }
+  std::vector<shallow::ParameterBlock> parameter_blocks() const { return {{"W", outputs, inputs, 0}}; }
+  template <class X, class Y, class L>
+  double loss(const X&, const Y&, const L&, Workspace&) const {
+    return 1;
+  }
+  template <class X, class Y, class L, class G>
+  double loss_and_gradient(const X& x, const Y&, const L&, G& gradient, Workspace&) const {
+    CHECK(x.rows() == inputs);
+    gradient.setZero();
+    return 1;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("fit: a model whose sizes change in place is refused, too") {
+  Reshaped net;
+  const auto transpose = [&](const shallow::Progress&) { std::swap(net.inputs, net.outputs); };
+  CHECK_THROWS_WITH_AS(fit_with(net, transpose, false),
+                       "fit: model: expected W 3 x 2, as before the callback, given W 2 x 3", shallow::ShapeError);
+  CHECK(fit_with(
+            net, [](const shallow::Progress&) {}, false)
+            .epochs() == 4);
+}
+
+TEST_CASE("fit: a callback that moves the model away is refused") {
+  Net net = fresh();
+  Net taken = fresh();
+  CHECK_THROWS_WITH_AS(fit_with(
+                           net, [&](const shallow::Progress&) { taken = std::move(net); }, true),
+                       "fit: model: expected 25 parameters, as before the callback, given 0", shallow::ShapeError);
+  CHECK(taken.parameters().size() == 25);
+}
+
+TEST_CASE("fit: a callback may set the parameters, and assign a model of the same sizes") {
+  using Any = shallow::DynamicNetwork<double>;
+  const auto any = [](auto hidden, unsigned seed) {
+    return Any(2, {{6, hidden}, {1, shallow::Sigmoid{}}}, {.seed = seed});
+  };
+  for (const bool batchwise : {false, true}) {
+    // In place and by assignment, which moves the storage: the same training.
+    const Any start = any(shallow::Tanh{}, 3), other = any(shallow::Tanh{}, 4);
+    Any assigned = start, written = start;
+    const auto first = fit_with(
+        assigned,
+        [&](const shallow::Progress& p) {
+          if (p.epoch == 2) assigned = other;
+        },
+        batchwise);
+    const auto second = fit_with(
+        written,
+        [&](const shallow::Progress& p) {
+          if (p.epoch == 2) written.parameters() = other.parameters();
+        },
+        batchwise);
+    CHECK(assigned == written);
+    CHECK(first.loss == second.loss);
+    CHECK(first.validation_loss == second.validation_loss);
+    CHECK_FALSE(assigned == start);
+  }
+  // What the passes keep of the samples is not used again for another activation, which may want them otherwise.
+  for (const bool softmax_first : {false, true}) {
+    const Any plain = any(shallow::Tanh{}, 3), softmax = any(shallow::Softmax{}, 3);
+    Any net = softmax_first ? softmax : plain;
+    const Matrix<double> X = shallow::RandomState(1).randn(2, 30);
+    const Matrix<double> Y = Matrix<double>::Constant(1, 30, 0.5);
+    const auto change = [&](const shallow::Progress& p) {
+      if (p.epoch == 1) net = softmax_first ? plain : softmax;
+    };
+    const auto history =
+        fit(net, X, Y, GradientDescent{}, {.epochs = 3, .on_epoch = change}, shallow::Validation(X, Y));
+    CHECK(history.loss[1] == loss(softmax_first ? plain : softmax, X, Y));
+    CHECK(history.validation_loss[2] == loss(net, X, Y));
+  }
+}
+
+// ---- Counting epochs ------------------------------------------------------------------------------------------------
+
+TEST_CASE("fit: Progress counted from 1 again after a resume; it goes on from the epochs of the state") {
+  const Data data;
+  Net net = fresh();
+  shallow::TrainingState<Adam, double> state;
+  std::vector<Index> epochs, totals, batches;
+  const auto note = [&](const shallow::Progress& p) {
+    epochs.push_back(p.epoch);
+    totals.push_back(p.epochs);
+    CHECK(state.epochs == p.epoch);
+    CHECK(state.batches == 0);
+  };
+  const auto note_batch = [&](const shallow::Progress& p) {
+    batches.push_back(p.epoch);
+    CHECK(state.epochs == p.epoch - 1);
+    CHECK(state.batches == p.batch);
+  };
+  const shallow::FitOptions two{.epochs = 2, .batch_size = 60, .on_epoch = note, .on_batch = note_batch};
+  fit(net, data.X, data.Y, Adam{}, two, state);
+  fit(net, data.X, data.Y, Adam{}, two, state);
+  CHECK(epochs == std::vector<Index>{1, 2, 3, 4});
+  CHECK(totals == std::vector<Index>{2, 2, 4, 4});
+  CHECK(batches == std::vector<Index>{1, 1, 2, 2, 3, 3, 4, 4});
+}
+
+TEST_CASE("fit: until_epoch counts what the state has done") {
+  const Data data;
+  Net once = fresh(), parts = fresh();
+  shallow::TrainingState<Adam, double> state_once, state;
+  fit(once, data.X, data.Y, Adam{}, {.epochs = 5, .batch_size = 20}, state_once);
+
+  const auto until = [&](Index n) {
+    Index last = 0;
+    const auto history =
+        fit(parts, data.X, data.Y, Adam{},
+            {.until_epoch = n, .batch_size = 20, .on_epoch = [&](const auto& p) { last = p.epochs; }}, state);
+    CHECK(history.reason == StopReason::completed);
+    CHECK(last == (history.epochs() > 0 ? n : 0));
+    return history.epochs();
+  };
+  CHECK(until(2) == 2);
+  CHECK(until(5) == 3);
+  CHECK(parts == once);
+  CHECK(state == state_once);
+  CHECK(until(5) == 0);
+  CHECK(until(3) == 0);
+  CHECK(parts == once);
+  CHECK(state == state_once);
+  // Without a state of the caller's it is a number like any other.
+  Net fresh_one = fresh();
+  CHECK(fit(fresh_one, data.X, data.Y, Adam{}, {.until_epoch = 3}).epochs() == 3);
+}
+
+TEST_CASE("fit: epochs beside until_epoch, and counts below zero, are refused") {
+  const Data data;
+  Net net = fresh();
+  shallow::TrainingState<Adam, double> state;
+  const auto refuses = [&](const shallow::FitOptions& options, const char* text) {
+    CHECK_THROWS_WITH_AS(fit(net, data.X, data.Y, Adam{}, options, state), text, shallow::ValueError);
+    CHECK(net == fresh());
+  };
+  refuses({.epochs = 3, .until_epoch = 5}, "fit: epochs: expected none beside until_epoch, given 3");
+  refuses({.epochs = 0, .until_epoch = 5}, "fit: epochs: expected none beside until_epoch, given 0");
+  refuses({.until_epoch = -5}, "fit: until_epoch: expected >= 0, given -5");
+  state.epochs = -1;
+  refuses({}, "fit: TrainingState: epochs: expected >= 0, given -1");
+}
+
+TEST_CASE("fit: epochs without an end do not overflow the count of a state") {
+  const Data data;
+  Net net = fresh();
+  shallow::TrainingState<Adam, double> state;
+  state.epochs = 7;
+  Index seen = 0;
+  fit(net, data.X, data.Y, Adam{},
+      {.epochs = std::numeric_limits<Index>::max(),
+       .on_epoch =
+           [&](const shallow::Progress& p) {
+             CHECK(p.epochs > p.epoch);
+             seen = p.epoch;
+             return false;
+           }},
+      state);
+  CHECK(seen == 8);
+}
+
+TEST_CASE("fit: an epoch that is broken off is not counted, and the state says so until a new one begins") {
+  const Data data;
+  Net net = fresh();
+  shallow::TrainingState<Adam, double> state;
+  const shallow::FitOptions cut{
+      .epochs = 5, .batch_size = 20, .on_batch = [](const auto& p) { return p.epoch < 2 || p.batch < 3; }};
+  const auto history = fit(net, data.X, data.Y, Adam{}, cut, state);
+  CHECK(history.epochs() == 1);
+  CHECK(state.epochs == 1);
+  CHECK(state.batches == 3);
+  CHECK(state.optimizer.steps == 6 + 3);
+  Index first = 0;
+  fit(net, data.X, data.Y, Adam{},
+      {.epochs = 1,
+       .batch_size = 20,
+       .on_batch =
+           [&](const auto& p) {
+             if (first == 0) first = p.epoch;
+           }},
+      state);
+  CHECK(first == 2);
+  CHECK(state.epochs == 2);
+  CHECK(state.batches == 0);
+  CHECK(state.optimizer.steps == 9 + 6);
+}
+
+// ---- Divergence -----------------------------------------------------------------------------------------------------
+
+TEST_CASE("fit: parameters that were NaN at the start were called those of the last finite epoch") {
+  const Data data;
+  constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const auto refuses = [&](auto net, Index k, double bad, const char* text) {
+    net.parameters()(k) = bad;
+    CHECK_THROWS_WITH_AS(fit(net, data.X, data.Y, Adam{}, {.epochs = 3}), text, shallow::ValueError);
+  };
+  refuses(fresh(), 6, not_a_number, "fit: model: expected finite parameters, given nan in W1 at row 0, column 1");
+  refuses(fresh(), 5, infinity, "fit: model: expected finite parameters, given inf in W1 at row 5, column 0");
+  refuses(fresh(), 14, -infinity, "fit: model: expected finite parameters, given -inf in b1 at row 2, column 0");
+  refuses(fresh(), 24, not_a_number, "fit: model: expected finite parameters, given nan in b2 at row 0, column 0");
+  // The first of several.
+  Net net = fresh();
+  net.parameters().tail(9).setConstant(not_a_number);
+  refuses(net, 20, infinity, "fit: model: expected finite parameters, given nan in b1 at row 4, column 0");
+  Recorder own;
+  CHECK_THROWS_WITH_AS((own.theta(0) = infinity, fit(own, data.Y, data.Y, Adam{})),
+                       "fit: model: expected finite parameters, given inf in w at row 0, column 0",
+                       shallow::ValueError);
+}
+
+TEST_CASE("fit: a divergence says where the parameters are from") {
+  const Matrix<float> X = Matrix<float>::Ones(1, 3);
+  const auto run = [&](float weight, Index done) {
+    shallow::Layer<float, shallow::Identity> net(1, 1, {.seed = 1});
+    net.weights()(0, 0) = weight;
+    shallow::TrainingState<GradientDescent, float> state;
+    state.epochs = done;
+    return fit(net, X, X, GradientDescent{.learning_rate = 1e30}, {.epochs = 5}, state).message;
+  };
+  const std::string advice = " Try a smaller learning_rate, features scaled to about [-1, 1], or smaller first weights";
+  CHECK(run(1e30f, 0) ==
+        "the loss turned NaN or infinite in epoch 1; no epoch of this fit ended with a finite loss, and "
+        "the parameters are as they were given." +
+            advice);
+  CHECK(run(1e30f, 4) ==
+        "the loss turned NaN or infinite in epoch 5; no epoch of this fit ended with a finite loss, and "
+        "the parameters are as they were given." +
+            advice);
+  CHECK(run(1e15f, 0) ==
+        "a parameter turned NaN or infinite in epoch 1; the parameters are those of the last epoch "
+        "whose loss was finite." +
+            advice);
+}
+
+// ---- Optimisers -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// theta := theta - 0.1 g, in the shape that an optimiser may have: `theta` by reference.
+struct ByReference {
+  template <class T>
+  struct State {
+    Index steps = 0;
+  };
+  void check() const {}
+  template <class P, class G, class T>
+  void step(P& theta, const G& g, State<T>& state) const {
+    static_assert(std::is_same_v<P, Eigen::Map<shallow::Vector<T>>>);
+    theta -= T(0.1) * g;
+    ++state.steps;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("fit: an optimiser that takes theta by reference models the concept, and was no optimiser to fit") {
+  static_assert(shallow::Optimizer<ByReference, double>);
+  const Data data;
+  Net by_own = fresh(), by_ours = fresh();
+  fit(by_own, data.X, data.Y, ByReference{}, {.epochs = 3});
+  ByReference::State<double> state;
+  shallow::step(by_own, data.X, data.Y, ByReference{}, state);
+  CHECK(state.steps == 1);
+  fit(by_ours, data.X, data.Y, GradientDescent{.learning_rate = 0.1}, {.epochs = 4});
+  CHECK(by_own.parameters().isApprox(by_ours.parameters(), 1e-12));
+  // A model of one's own whose parameters are an Eigen::VectorXd, which an optimiser could resize, gives a Map, too.
+  user::LinearRegression model(2);
+  shallow::fit(model, data.X, data.Y, ByReference{}, {.epochs = 3});
+  CHECK(model.theta.norm() > 0);
 }

@@ -69,6 +69,31 @@ auto each(Argument&& x, const F& f) {
   }
 }
 
+/// False: for what the compiler is to say of a type.
+template <class... T>
+inline constexpr bool never = false;
+
+// What activations are made of, each with a name that compilers print.
+
+template <class G, class T>
+concept HasValue = requires(const G g, const T z) {
+  { g(z) } -> std::convertible_to<T>;
+};
+template <class G, class T>
+concept HasDerivative = requires(const G g, const T z) {
+  { g.derivative(z) } -> std::convertible_to<T>;
+};
+template <class G, class T>
+concept HasForward = requires(const G g, const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> in,
+                              Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> out) {
+  g.forward(in, out);
+};
+template <class G, class T>
+concept HasBackward = requires(const G g, const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> in,
+                               Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> out) {
+  g.backward(in, out);
+};
+
 }  // namespace detail
 
 /// A function of one number with its derivative, applied to every entry of Z (and, where a layer does not fill the SIMD
@@ -77,24 +102,43 @@ auto each(Argument&& x, const F& f) {
 ///     g(z)             the value
 ///     g.derivative(z)  dg/dz
 template <class G, class T = double>
-concept ElementwiseActivation = std::copyable<G> && requires(const G g, const T z) {
-  { g(z) } -> std::convertible_to<T>;
-  { g.derivative(z) } -> std::convertible_to<T>;
-};
+concept ElementwiseActivation = std::copyable<G> && detail::HasValue<G, T> && detail::HasDerivative<G, T>;
 
 /// A function of a whole column (a sample), as Softmax: `g.forward(Z, A)` writes A = g(Z), and `g.backward(A, D)` turns
 /// D = dJ/dA into dJ/dZ in place. Z, A and D are Eigen arrays (n x m) of either storage order; A may be Z.
 template <class G, class T = double>
-concept ColumnActivation = std::copyable<G> &&
-    requires(const G g, const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> in,
-             Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> out) {
-  g.forward(in, out);
-  g.backward(in, out);
-};
+concept ColumnActivation = std::copyable<G> && detail::HasForward<G, T> && detail::HasBackward<G, T>;
 
 /// What a layer can apply: an ElementwiseActivation or a ColumnActivation.
 template <class G, class T = double>
 concept Activation = ElementwiseActivation<G, T> || ColumnActivation<G, T>;
+
+namespace detail {
+
+/// True, or an error of the compiler that says what G lacks of an activation.
+template <class G, class T>
+constexpr bool require_activation() {
+  if constexpr (!Activation<G, T>) {
+    if constexpr (!std::is_class_v<G>) {
+      static_assert(never<G>,
+                    "shallow: an activation is a struct with g(z) and g.derivative(z): a function alone, or "
+                    "a number, does not tell its derivative");
+    } else if constexpr (HasForward<G, T> || HasBackward<G, T>) {
+      static_assert(HasForward<G, T>, "shallow: this activation lacks forward(Z, A) const, which writes A = g(Z)");
+      static_assert(HasBackward<G, T>,
+                    "shallow: this activation lacks backward(A, D) const, which turns D = dJ/dA into "
+                    "dJ/dZ");
+    } else {
+      static_assert(HasValue<G, T>,
+                    "shallow: this activation lacks its value, operator()(z) const, a number of a number");
+      static_assert(HasDerivative<G, T>, "shallow: this activation lacks derivative(z) const, a number of a number");
+    }
+    static_assert(std::copyable<G>, "shallow: an activation can be copied and assigned");
+  }
+  return true;
+}
+
+}  // namespace detail
 
 /// sigma(z) = 1 / (1 + e^-z), between 0 and 1.   sigma'(z) = sigma(z) sigma(-z) = a (1 - a)
 struct Sigmoid {

@@ -154,8 +154,8 @@ struct LayerOptions {
 /// A regular value: copies are independent, == compares shapes, activations and every parameter. A const layer may be
 /// used by several threads at once. Sizes are fixed by the type or given at run time (Dynamic).
 template <shallow::Scalar T, class G, int Inputs = Dynamic, int Outputs = Dynamic>
-  requires Activation<G, T>
 class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
+  static_assert(detail::require_activation<G, T>());
   using Shape = detail::LayerShape<G, Inputs, Outputs>;
 
  public:

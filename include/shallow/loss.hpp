@@ -46,14 +46,25 @@ concept LogitLoss = requires {
   typename L::Output;
 };
 
+namespace detail {
+
+// What losses are made of, each with a name that compilers print.
+
+template <class L, class T>
+concept HasLossValue = requires(const L loss, const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> a) {
+  { loss.value(a, a) } -> std::convertible_to<T>;
+};
+template <class L, class T>
+concept HasLossGradient = requires(const L loss, const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> a,
+                                   Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> d) {
+  loss.gradient(a, a, d);
+};
+
+}  // namespace detail
+
 /// The sum of a loss over samples, and its derivative by what the network puts out (or by its logits: LogitLoss).
 template <class L, class T = double>
-concept Loss = std::copyable<L> && requires(const L loss, const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> a,
-                                            const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> y,
-                                            Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> d) {
-  { loss.value(a, y) } -> std::convertible_to<T>;
-  loss.gradient(a, y, d);
-};
+concept Loss = std::copyable<L> && detail::HasLossValue<L, T> && detail::HasLossGradient<L, T>;
 
 namespace detail {
 

@@ -26,13 +26,28 @@
 
 namespace shallow {
 
-/// Moves parameters against their gradient.
-template <class O, class T = double>
-concept Optimizer = std::copyable<O> && requires(const O optimizer, Eigen::Map<Vector<T>> parameters,
-                                                 const Vector<T> gradient, typename O::template State<T> state) {
+namespace detail {
+
+// What optimisers are made of, each with a name that compilers print.
+
+template <class O, class T>
+concept HasState =
+    std::copyable<typename O::template State<T>> && std::default_initializable<typename O::template State<T>>;
+template <class O>
+concept HasCheck = requires(const O optimizer) {
   (optimizer.check)();
+};
+template <class O, class T>
+concept HasStep = requires(const O optimizer, Eigen::Map<Vector<T>> parameters, const Vector<T> gradient,
+                           typename O::template State<T> state) {
   optimizer.step(parameters, gradient, state);
 };
+
+}  // namespace detail
+
+/// Moves parameters against their gradient.
+template <class O, class T = double>
+concept Optimizer = std::copyable<O> && detail::HasState<O, T> && detail::HasCheck<O> && detail::HasStep<O, T>;
 
 namespace detail {
 

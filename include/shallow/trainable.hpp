@@ -32,6 +32,39 @@ struct ParameterBlock {
   friend bool operator==(const ParameterBlock&, const ParameterBlock&) = default;
 };
 
+namespace detail {
+
+// What models are made of, each with a name that compilers print.
+
+template <class M>
+concept HasScalarAndWorkspace = Scalar<typename M::Scalar> && std::default_initializable<typename M::Workspace>;
+template <class M>
+concept HasParameters = requires(M model, const M constant) {
+  { model.parameters() } -> std::convertible_to<Eigen::Ref<Vector<typename M::Scalar>>>;
+  { constant.parameters() } -> std::convertible_to<Eigen::Ref<const Vector<typename M::Scalar>>>;
+};
+template <class M>
+concept HasParameterBlocks = requires(const M constant) {
+  { constant.parameter_blocks() } -> std::convertible_to<std::vector<ParameterBlock>>;
+};
+template <class M>
+concept HasDefaultLoss = requires(const M constant) {
+  constant.default_loss();
+};
+template <class M>
+concept HasLoss = requires(const M constant, const Matrix<typename M::Scalar> X, typename M::Workspace workspace) {
+  { constant.loss(X, X, constant.default_loss(), workspace) } -> std::convertible_to<typename M::Scalar>;
+};
+template <class M>
+concept HasLossAndGradient = requires(const M constant, const Matrix<typename M::Scalar> X,
+                                      Vector<typename M::Scalar> gradient, typename M::Workspace workspace) {
+  {
+    constant.loss_and_gradient(X, X, constant.default_loss(), gradient, workspace)
+    } -> std::convertible_to<typename M::Scalar>;
+};
+
+}  // namespace detail
+
 /// A model that can be trained by its gradient.
 ///
 ///     Scalar               the number type
@@ -44,18 +77,8 @@ struct ParameterBlock {
 ///
 /// X (n_x x m) and Y (n_y x m) are matrices of one column a sample.
 template <class M>
-concept Trainable = std::copyable<M> && Scalar<typename M::Scalar> &&
-    std::default_initializable<typename M::Workspace> &&
-    requires(M model, const M constant, const Matrix<typename M::Scalar> X, const Matrix<typename M::Scalar> Y,
-             Vector<typename M::Scalar> gradient, typename M::Workspace workspace) {
-  { model.parameters() } -> std::convertible_to<Eigen::Ref<Vector<typename M::Scalar>>>;
-  { constant.parameters() } -> std::convertible_to<Eigen::Ref<const Vector<typename M::Scalar>>>;
-  { constant.parameter_blocks() } -> std::convertible_to<std::vector<ParameterBlock>>;
-  { constant.loss(X, Y, constant.default_loss(), workspace) } -> std::convertible_to<typename M::Scalar>;
-  {
-    constant.loss_and_gradient(X, Y, constant.default_loss(), gradient, workspace)
-    } -> std::convertible_to<typename M::Scalar>;
-};
+concept Trainable = std::copyable<M> && detail::HasScalarAndWorkspace<M> && detail::HasParameters<M> &&
+    detail::HasParameterBlocks<M> && detail::HasDefaultLoss<M> && detail::HasLoss<M> && detail::HasLossAndGradient<M>;
 
 /// The default loss of a model, as a type.
 template <class M>
