@@ -20,8 +20,8 @@ namespace detail {
 
 /// What `fit` and `step` take: M is as a forwarding reference deduces it.
 template <class M, class X, class Y, class O>
-concept TrainingArguments = std::is_lvalue_reference_v<M> && Trainable<std::remove_reference_t<M>> && DenseExpression<X> &&
-    Targets<Y> && Optimizer<O, typename std::remove_reference_t<M>::Scalar>;
+concept TrainingArguments = std::is_lvalue_reference_v<M> && Trainable<std::remove_reference_t<M>> &&
+    DenseExpression<X> && Targets<Y> && Optimizer<O, typename std::remove_reference_t<M>::Scalar>;
 
 template <class M>
 constexpr bool require_model() {
