@@ -253,7 +253,7 @@ int main() {
   fit(net, numbers, Y, Adam{});
 #elif MISTAKE == 71  // says: X is no matrix of Eigen
   fit(net, more, Y, Adam{});
-#elif MISTAKE == 72  // says: Y is no matrix of Eigen
+#elif MISTAKE == 72  // says: Y is neither a matrix of Eigen nor integers
   fit(net, X, 1.0, Adam{});
 #elif MISTAKE == 73  // says: X has another number type than the network
   fit(net, X.cast<float>(), Y, Adam{});
@@ -273,6 +273,7 @@ int main() {
   fit(net, Eigen::Map<const Matrix<double>>(more, 2, 3), Y, Adam{}, {}, Validation(mapped, Y));
   step(net, mapped, Y, Adam{}, state);
   fit(net, X, Y.cast<int>(), Adam{});
+  fit(net, X, std::vector<int>{0, 1, 1}, Adam{});
 #endif
 
   // ---- States
@@ -323,5 +324,37 @@ int main() {
   fit(net, X, Y, Adam{}, {.on_epoch = [&](const Progress&) { return *held == 1; }});
   fit(net, X, Y, Adam{}, {.epochs = 2, .on_epoch = [](Progress) {}, .on_batch = [](auto) { return 1; }});
   fit(net, X, Y, Adam{}, {.on_epoch = nullptr, .on_batch = std::function<void(const Progress&)>()});
+#endif
+
+  // ---- Networks
+
+#if MISTAKE == 100  // says: write net.layer<0>(): the layers are of different types
+  (void)net.layer(0).weights();
+#elif MISTAKE == 101  // says: a network of L layers has L + 1 widths
+  const Network<Layer<double, Tanh>, Layer<double, Tanh>, Layer<double, Sigmoid>> few({2, 4, 1});
+#elif MISTAKE == 102  // says: a network of L layers has L + 1 widths
+  const Net many({2, 4, 4, 1}, {.seed = 1});
+#elif MISTAKE == 103  // says: a network of L layers has L + 1 widths
+  const TwoLayerNet<double> two({2, 4}, {.seed = 1});
+#elif MISTAKE == 104  // says: a network of L layers has L + 1 widths
+  const DynamicNetwork<double> dynamic({2, 4, 1}, {Tanh{}}, {.seed = 1});
+#elif MISTAKE == 105  // says: a network of L layers has L + 1 widths
+  const Layer<double, Tanh> layer({2, 4, 1}, {.seed = 1});
+#elif MISTAKE == 106  // says: X: expected n_x rows, one column a sample
+  (void)TwoLayerNet<double, Tanh, Sigmoid, 2, 4, 1>().predict(Eigen::Vector3d(1, 2, 3));
+#elif MISTAKE == 107  // says: a view of a model that is about to be gone
+  const auto view = Net({2, 4, 1}, {.seed = 1}).layer<0>();
+#elif MISTAKE == 108  // says: a view of a model that is about to be gone
+  const auto view = DynamicNetwork<double>({2, 1}, {Sigmoid{}}).layer(0);
+#else
+  const std::size_t n_h = 4;
+  (void)net.layer<0>().weights();
+  Network<Layer<double, Sigmoid>> single({2, 1});
+  fit(single, X, Y, Adam{});
+  const Net written[] = {Net({2, n_h, 1}, {.seed = 1}), Net({2, n_h, 1}), Net(2, n_h, 1)};
+  const TwoLayerNet<double> two({2, n_h, 1}, {.seed = 1});
+  const DynamicNetwork<double> dynamic({2, n_h, 1}, {Tanh{}, Sigmoid{}}, {.seed = 1});
+  (void)TwoLayerNet<double, Tanh, Sigmoid, 2, 4, 1>().predict(Eigen::Vector2d(1, 2));
+  (void)(written[0] == Net({2, 4, 1}, {.seed = 1}) && two == two && dynamic == dynamic);
 #endif
 }
