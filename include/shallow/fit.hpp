@@ -474,8 +474,8 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
 
 }  // namespace detail
 
-/// Trains `model` on the samples X (n_x x m) and targets Y (n_y x m; for CategoricalCrossEntropy also m class labels, a
-/// vector of integers): in every epoch, for every batch, J and its gradient, then one step of the optimiser.
+/// Trains `model` on the samples X (n_x x m) and targets Y (n_y x m, or m labels: see Targets): in every epoch, for
+/// every batch, J and its gradient, then one step of the optimiser.
 ///
 /// After the options may follow, in any order: a loss other than the model's default; `Validation(X, Y)`; a
 /// `TrainingState<Optimizer, Scalar>` to continue from and to continue later.
@@ -487,8 +487,8 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
 ///
 /// \throws ShapeError X: expected n_x rows, one column a sample; X: expected at least one sample; Y: expected n_y x m
 ///         (or m integer labels, with CategoricalCrossEntropy)
-/// \throws ShapeError model: expected N parameters, as before the callback; expected the same blocks, as before the
-///         callback: the model is then as the callback left it
+/// \throws ShapeError model: expected parameters; expected N parameters, as before the callback; expected the same
+///         blocks, as before the callback: the model is then as the callback left it
 /// \throws ValueError X: expected finite numbers; Y: what the loss does not take (cross-entropies: labels in [0, 1],
 ///         class labels in 0 .. n_y - 1); model: expected finite parameters; epochs, until_epoch, batch_size: expected
 ///         >= 0; epochs: expected none beside until_epoch (1, its default, is none); TrainingState: epochs: expected
@@ -508,6 +508,7 @@ History fit(M& model, const Eigen::DenseBase<X>& x, const Y& y, const O& optimiz
   constexpr auto loss_wanted = [](auto& e) {
     return std::bool_constant<detail::is_neither<std::remove_cvref_t<decltype(e)>>>{};
   };
+  detail::require_parameters("fit", model.parameters().size());
   detail::Absent absent;
   TrainingState<O, T> fresh;
   const auto default_loss = model.default_loss();
