@@ -90,7 +90,7 @@ def site_target(path, target):
         return target
     file, _, anchor = target.partition("#")
     found = Path(os.path.normpath(path.parent / file)) if file else path
-    if found.suffix == ".md" and found.name != "README.md":
+    if found.suffix == ".md" and found.name not in ("README.md", "SECURITY.md"):  # which the site does not show
         return "@ref " + (anchor_id(found, anchor) if anchor else page_id(found))
     if found.parent.name == "examples":
         return found.name.replace(".", "_8") + "-example.html"
