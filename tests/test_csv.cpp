@@ -349,6 +349,10 @@ TEST_CASE("csv: NaN anywhere, and a matrix without numbers: what is saved loads 
       }
     }
   }
+  // Separators of zero bytes, and nothing between them, were taken for UTF-16.
+  const CsvOptions zeros{.separator = '\0', .missing_as_nan = true};
+  write_csv(folder / "a.csv", Matrix<double>{{nan}, {nan}}, {"", ""}, '\0');
+  CHECK(read_csv(folder / "a.csv", zeros).values.array().isNaN().count() == 2);
   // Python's csv and pandas skip a line with nothing in it.
   write_csv(folder / "a.csv", Matrix<double>{{nan, 1}});
   CHECK(content_of(folder / "a.csv") == "\"\"\n1\n");

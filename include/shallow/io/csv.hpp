@@ -62,18 +62,19 @@ inline void check_separator(std::string_view function, char separator) {
 }
 
 /// In which coding that is not UTF-8, or in which other format, a text seems to be written; "" if in none.
-inline std::string_view other_than_csv(std::string_view text) {
+inline std::string_view other_than_csv(std::string_view text, char separator) {
   using namespace std::string_view_literals;
   if (text.starts_with("\xFF\xFE\0\0"sv) || text.starts_with("\0\0\xFE\xFF"sv)) {
     return "UTF-32 by its byte order mark (to be saved as UTF-8)";
   }
   if (text.starts_with("\xFF\xFE"sv)) return "UTF-16 by its byte order mark FF FE (to be saved as UTF-8)";
   if (text.starts_with("\xFE\xFF"sv)) return "UTF-16 by its byte order mark FE FF (to be saved as UTF-8)";
-  // Without a mark: of the first two characters and of the last, if they are of ASCII, one byte is zero.
+  // Without a mark: of the first two characters and of the last, if they are of ASCII, one byte is zero. So may the
+  // separator be.
   const auto zero = [&](std::size_t at) { return text[at] == '\0'; };
   const std::size_t size = text.size();
-  if (size >= 4 && zero(0) == zero(2) && zero(1) == zero(3) && zero(0) != zero(1) && zero(size - 2) == zero(0) &&
-      zero(size - 1) == zero(1)) {
+  if (separator != '\0' && size >= 4 && zero(0) == zero(2) && zero(1) == zero(3) && zero(0) != zero(1) &&
+      zero(size - 2) == zero(0) && zero(size - 1) == zero(1)) {
     return "UTF-16 by its zero bytes (to be saved as UTF-8)";
   }
   return other_format(text);
@@ -271,7 +272,7 @@ template <std::floating_point T = double>
 CsvTable<T> read_csv(const std::filesystem::path& path, const CsvOptions& options = {}) {
   detail::check_separator("read_csv", options.separator);
   const std::string text = detail::read_file("read_csv", path, "a CSV file", 2);
-  if (const std::string_view other = detail::other_than_csv(text); !other.empty()) {
+  if (const std::string_view other = detail::other_than_csv(text, options.separator); !other.empty()) {
     detail::raise_expected<FileError>("read_csv", path.string(), "a CSV file, text in UTF-8", other);
   }
   return detail::within_memory("read_csv", path, "a CSV file", text.size(),
@@ -305,7 +306,7 @@ void write_csv(const std::filesystem::path& path, const Eigen::DenseBase<Derived
   std::string text = detail::csv_header(names, separator, false);
   // Quoted, what would be a blank line, a byte order mark or another format at the beginning of a file stays a name.
   const bool blank = names.size() == 1 && text.find_first_not_of(" \t") == std::string::npos;
-  if (blank || text.starts_with(detail::kByteOrderMark) || !detail::other_than_csv(text).empty()) {
+  if (blank || text.starts_with(detail::kByteOrderMark) || !detail::other_than_csv(text, separator).empty()) {
     text = detail::csv_header(names, separator, true);
   }
   if (!names.empty()) text.push_back('\n');
