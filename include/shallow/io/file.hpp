@@ -490,13 +490,14 @@ inline void write_file(std::string_view function, const std::filesystem::path& p
     fail(given);
   };
   bool written = false;
+  errno = 0;
   {
     std::ofstream file(beside, std::ios::binary | std::ios::trunc);
     for (const std::string_view part : parts) file.write(part.data(), static_cast<std::streamsize>(part.size()));
     file.flush();
     written = !file.fail();
   }
-  if (!written) give_up("an error while writing beside it");
+  if (!written) give_up(errno != 0 ? system_reason(errno) : "an error while writing beside it");
   error.clear();
   if (replaces) std::filesystem::permissions(beside, status.permissions(), error);
   if (error) give_up(error.message());
