@@ -189,8 +189,8 @@ template <class A>
 using kept = typename Kept<std::conditional_t<std::is_lvalue_reference_v<A>, A, std::remove_cvref_t<A>>>::type;
 
 /// Whether `To`, a value or a reference, may be made of an A: a reference not of a temporary that A is converted to.
-template <class To, class A>
-concept KeptFrom = std::constructible_from<To, A> &&
+template <class A, class To>
+concept KeptAs = std::constructible_from<To, A> &&
     (!std::is_reference_v<To> ||
      (std::is_lvalue_reference_v<A> && std::same_as<std::remove_cvref_t<To>, std::remove_cvref_t<A>>));
 
@@ -204,9 +204,8 @@ struct Validation {
   X x;  ///< inputs (n_x x m)
   Y y;  ///< targets (n_y x m), or m class labels
   /// X (n_x x m) and Y (n_y x m, or m class labels); `fit` checks them.
-  template <class A, class B>
-    requires detail::KeptFrom<X, A> && detail::KeptFrom<Y, B> Validation(A&& x_, B&& y_)
-        : x(std::forward<A>(x_)), y(std::forward<B>(y_)) {}
+  template <detail::KeptAs<X> A, detail::KeptAs<Y> B>
+  Validation(A&& x_, B&& y_) : x(std::forward<A>(x_)), y(std::forward<B>(y_)) {}
 };
 template <class X, class Y>
 Validation(X&&, Y&&) -> Validation<detail::kept<X>, detail::kept<Y>>;
@@ -644,9 +643,9 @@ namespace detail {
 
 /// Whether S, as a forwarding reference deduces it, is the state of the optimiser O for the model M.
 template <class S, class O, class M>
-concept StateOf = std::same_as < S,
-        typename O::template State<typename std::remove_reference_t<M>::Scalar>
-& > ;
+concept StateOf =
+    std::same_as<S,
+                 std::add_lvalue_reference_t<typename O::template State<typename std::remove_reference_t<M>::Scalar>>>;
 
 /// The state and what follows it.
 template <class O, class M, class S = void, class... Rest>

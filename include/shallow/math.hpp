@@ -194,6 +194,9 @@ template <class X, class Kernel>
 concept DenseArgument = !Number<std::remove_cvref_t<X>> && !std::integral<std::remove_cvref_t<X>> &&
                         std::invocable<const Elementwise<Kernel>&, X>;
 
+template <class Derived>
+using ArrayReference = const Eigen::ArrayBase<Derived>&;
+
 /// An integer, taken as double.
 struct Whole {
   template <std::integral T>
@@ -225,10 +228,8 @@ auto exp(X&& x) {
 }
 /// The same of what a function takes as ArrayBase, where Eigen's own exp is as good a match and less constrained.
 template <class Derived>
-  requires detail::DenseArgument < const Eigen::ArrayBase<Derived>
-&, detail::ExpKernel > auto exp(const Eigen::ArrayBase<Derived>& x) {
-  return detail::Elementwise<detail::ExpKernel>{}(x);
-}
+  requires detail::DenseArgument<detail::ArrayReference<Derived>, detail::ExpKernel>
+auto exp(const Eigen::ArrayBase<Derived>& x) { return detail::Elementwise<detail::ExpKernel>{}(x); }
 /// The same of an integer, taken as double.
 inline double exp(detail::Whole x) { return exp(x.value); }
 
@@ -257,10 +258,8 @@ auto tanh(X&& x) {
 }
 /// The same of what a function takes as ArrayBase, where Eigen's own tanh is as good a match and less constrained.
 template <class Derived>
-  requires detail::DenseArgument < const Eigen::ArrayBase<Derived>
-&, detail::TanhKernel > auto tanh(const Eigen::ArrayBase<Derived>& x) {
-  return detail::Elementwise<detail::TanhKernel>{}(x);
-}
+  requires detail::DenseArgument<detail::ArrayReference<Derived>, detail::TanhKernel>
+auto tanh(const Eigen::ArrayBase<Derived>& x) { return detail::Elementwise<detail::TanhKernel>{}(x); }
 /// The same of an integer, taken as double.
 inline double tanh(detail::Whole x) { return tanh(x.value); }
 
