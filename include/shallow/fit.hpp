@@ -207,6 +207,7 @@ struct Validation {
   template <detail::KeptAs<X> A, detail::KeptAs<Y> B>
   Validation(A&& x_, B&& y_) : x(std::forward<A>(x_)), y(std::forward<B>(y_)) {}
 };
+/// Validation(X, Y) refers to what has a name and keeps copies of the rest.
 template <class X, class Y>
 Validation(X&&, Y&&) -> Validation<detail::kept<X>, detail::kept<Y>>;
 
