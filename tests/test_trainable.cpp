@@ -198,12 +198,11 @@ TEST_CASE("loss: how many rows its targets have is the loss's own to say") {
 }
 
 TEST_CASE("X: a map of one column that stands for all was read past its end") {
-  const std::array<double, 2> column{0.5, -1};
-  const std::array<double, 1> target{1};
+  const std::vector<double> column{0.5, -1}, target{1};
   using Repeated = Eigen::Map<const Matrix<double>, Eigen::Unaligned, Eigen::OuterStride<>>;
   const Repeated X(column.data(), 2, 5, Eigen::OuterStride<>(0));
   const Repeated Y(target.data(), 1, 5, Eigen::OuterStride<>(0));
-  const Matrix<double> plain_X = X, plain_Y = Y;
+  const Matrix<double> plain_X = Matrix<double>{{0.5}, {-1}}.replicate(1, 5), plain_Y = Matrix<double>::Ones(1, 5);
   for (const Index width : {4, 64}) {
     const Network<Layer<double, shallow::Tanh>, Layer<double, shallow::Sigmoid>> net({2, width, 1}, {.seed = 1});
     CHECK(net.predict(X) == net.predict(plain_X));
