@@ -23,7 +23,8 @@
 /// neither function divides by m. A loss that is computed from the logits z instead names the output activation it
 /// belongs to: `using Output = Sigmoid;` then `value` receives Z, and `gradient` receives A and writes dZ. A loss may
 /// also offer `check_targets(function, Y, n_y)`, which throws if Y is not what it takes (otherwise: any finite
-/// numbers).
+/// numbers), and `target_rows(n_y)`, how many rows Y has (otherwise: n_y), as where an action and its value are the
+/// targets of a network of n_y actions.
 
 #include "shallow/activation.hpp"
 #include "shallow/error.hpp"
