@@ -195,7 +195,8 @@ void model_files(const TemporaryFolder& folder) {
           metadata("classes", "[" + repeated("1,", (MiB - 200) / 2) + "1]"), classes);
   refused("safetensors: a list of activations", metadata("activations", repeated(", ", (MiB - 200) / 2)),
           "at least one layer");
-  refused("safetensors: a list of means", metadata("means", repeated("1 ", (MiB - 200) / 2)),
+  const std::string ones = repeated("1 ", (MiB - 300) / 4) + "1";
+  refused("safetensors: a list of means", metadata("means", ones + R"(","shallow.scales":")" + ones),
           "a network without a scaler");
   refused("safetensors: offsets near 2^64",
           R"({"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,18446744073709551615]}})",

@@ -705,3 +705,41 @@ TEST_CASE("checkpoint: where the disk takes no more, fit ends in an error with p
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
 }
 #endif
+
+TEST_CASE("checkpoint: the best of a run of one epoch stood for ever after a reset") {
+  const TemporaryFolder folder;
+  const Data<double> data;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint checkpoint(folder / "c", net, state);
+  state.epochs = 1;
+  checkpoint.update({1, 1, 1, 1, 0.25});
+  CHECK(checkpoint.best().loss == 0.25);
+  state = {};
+  net.parameters().setConstant(3);
+  state.epochs = 1;
+  checkpoint.update({1, 1, 1, 1, 0.5});
+  CHECK(checkpoint.best().loss == 0.5);
+  CHECK(checkpoint.best().parameters == net.parameters());
+  // So it did where the first losses after the reset were not finite.
+  state.epochs = 2;
+  checkpoint.update({2, 2, 1, 1, 0.4});
+  state = {};
+  state.epochs = 1;
+  checkpoint.update({1, 3, 1, 1, std::numeric_limits<double>::quiet_NaN()});
+  CHECK(checkpoint.best().epoch == 0);
+}
+
+TEST_CASE("checkpoint: within a callback of one's own") {
+  const TemporaryFolder folder;
+  const Data<double> data;
+  auto net = fresh<double>();
+  TrainingState<GradientDescent, double> state;
+  io::Checkpoint checkpoint(folder / "c", net, state);
+  const auto history =
+      fit(net, data.X, data.Y, GradientDescent{},
+          {.epochs = 5, .on_epoch = [&](const Progress& p) { return checkpoint(p) && p.epoch < 3; }}, state);
+  CHECK(history.epochs() == 3);
+  CHECK(checkpoint.best().epoch > 0);
+  CHECK(std::filesystem::exists(folder / "c"));
+}

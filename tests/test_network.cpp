@@ -464,6 +464,8 @@ TEST_CASE("network: widths are written the same way for every kind of network, i
   const std::vector<AnyActivation<double>> activations{Tanh{}, Sigmoid{}};
   CHECK(Chosen(std::vector<int>{2, 4, 1}, activations, {.seed = 1}) == expected);
   CHECK(Chosen(std::array<std::size_t, 3>{2, 4, 1}, activations, {.seed = 1}) == expected);
+  CHECK(Chosen(std::vector<Index>{2, 4, 1}, {Tanh{}, Sigmoid{}}, {.seed = 1}) == expected);
+  CHECK(Chosen({2, n_h, 1}, activations, {.seed = 1}) == expected);
   CHECK_THROWS_WITH_AS(Chosen(std::vector<int>{2, 4}, activations),
                        "DynamicNetwork: widths: expected 3, one more than activations, given 2", ValueError);
   CHECK_THROWS_WITH_AS(Chosen(std::vector<int>{}, std::vector<AnyActivation<double>>{}),

@@ -84,10 +84,10 @@ void functions() {
   const ArrayX<T> x = every_size<T>();
   // e^x overflows as it must from here on.
   const ArrayX<T> bounded = x.min(std::log(std::numeric_limits<T>::max()) * T(0.999));
-  apply<T>(shallow::exp, bounded);
-  apply<T>(shallow::sigmoid, x);
-  apply<T>(shallow::tanh, x);
-  apply<T>(shallow::softplus, x);
+  apply<T>([](const auto& z) { return shallow::exp(z); }, bounded);
+  apply<T>([](const auto& z) { return shallow::sigmoid(z); }, x);
+  apply<T>([](const auto& z) { return shallow::tanh(z); }, x);
+  apply<T>([](const auto& z) { return shallow::softplus(z); }, x);
   const auto activation = [&](const auto& g) {
     apply<T>(g, x);
     apply<T>([&](const auto& z) { return g.derivative(z); }, x);

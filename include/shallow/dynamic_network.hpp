@@ -16,6 +16,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <initializer_list>
 #include <iterator>
 #include <memory>
 #include <ranges>
@@ -30,7 +31,8 @@ namespace detail {
 
 /// A range of what can be turned into an Element.
 template <class R, class Element>
-concept RangeOf = std::ranges::forward_range<R> && std::convertible_to<std::ranges::range_value_t<R>, Element>;
+concept RangeOf = std::ranges::forward_range<R> && std::ranges::common_range<R> &&
+    std::convertible_to<std::ranges::range_value_t<R>, Element>;
 
 }  // namespace detail
 
@@ -271,6 +273,18 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
   DynamicNetwork(const Widths& widths, const Activations& activations, const NetworkOptions& options = {})
       : DynamicNetwork(checked_front(widths, activations), specs(std::ranges::begin(widths), activations), options) {}
 
+  /// The same, one of the two in braces.
+  /// \throws ValueError as above
+  template <detail::RangeOf<Width> Widths>
+  DynamicNetwork(const Widths& widths, std::initializer_list<AnyActivation<T>> activations,
+                 const NetworkOptions& options = {})
+      : DynamicNetwork(checked_front(widths, activations), specs(std::ranges::begin(widths), activations), options) {}
+  /// The same.
+  /// \throws ValueError as above
+  template <std::size_t N, detail::RangeOf<AnyActivation<T>> Activations>
+  DynamicNetwork(const Width (&widths)[N], const Activations& activations, const NetworkOptions& options = {})
+      : DynamicNetwork(checked_front(widths, activations), specs(std::begin(widths), activations), options) {}
+
   /// An independent copy.
   DynamicNetwork(const DynamicNetwork&) = default;
   /// Takes the parameters over. What is left has none, prints as empty and can be assigned to; all else is refused
@@ -341,8 +355,8 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
 
   template <class Widths, class Activations>
   static Width checked_front(const Widths& widths, const Activations& activations) {
-    const auto given = std::ranges::distance(widths);
-    const auto layers = std::ranges::distance(activations);
+    const auto given = std::distance(std::ranges::begin(widths), std::ranges::end(widths));
+    const auto layers = std::distance(std::ranges::begin(activations), std::ranges::end(activations));
     if (given != layers + 1) {
       detail::raise_expected<ValueError>("DynamicNetwork", "widths",
                                          detail::to_text(layers + 1) + ", one more than activations",

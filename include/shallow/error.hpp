@@ -14,6 +14,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -67,6 +68,23 @@ bool succeeds(F&& f) {
   f();
 #endif
   return true;
+}
+
+/// What f() returns; where memory that it asks for is not to be had, what refuse() throws.
+template <class F, class Refuse>
+auto within_memory(F&& f, [[maybe_unused]] Refuse&& refuse) {
+#ifdef __cpp_exceptions
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    refuse();
+  } catch (const std::length_error&) {
+    refuse();
+  }
+  std::abort();  // refuse() does not return
+#else
+  return f();
+#endif
 }
 
 /// "function: argument: expected ..., given ..." thrown as `Error`.

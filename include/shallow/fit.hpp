@@ -227,12 +227,20 @@ inline constexpr bool is_neither = !is_validation<E> && !is_training_state<E>;
 
 struct Absent {};
 
-/// True, or an error of the compiler: X and the X held out have the network's number type.
-template <class T, class X, class V>
+/// True, or an error of the compiler: X and the X held out have the network's number type, and so has Y, unless it
+/// holds integers.
+template <class T, class X, class Y, class V>
 constexpr bool require_number_types() {
   static_assert(std::is_same_v<typename X::Scalar, T> || !Eigen::NumTraits<typename X::Scalar>::IsInteger,
                 "shallow: X holds integers, and the network has another number type than X: pass X.cast<...>(); class "
                 "labels are Y, which comes after X");
+  static_assert(std::is_same_v<typename X::Scalar, T> || Eigen::NumTraits<typename X::Scalar>::IsInteger,
+                "shallow: X has another number type than the network: pass X.cast<...>() or build the network in X's");
+  if constexpr (DenseExpression<Y>) {
+    static_assert(
+        std::is_same_v<typename Y::Scalar, T> || holds_integers<Y>,
+        "shallow: Y has another number type than the network: pass Y.cast<...>() or build the network in Y's");
+  }
   if constexpr (is_validation<V>) {
     using HeldOut = std::remove_cvref_t<decltype(V::x)>;
     if constexpr (DenseExpression<HeldOut>) {
@@ -529,7 +537,7 @@ History fit(M& model, const Eigen::DenseBase<X>& x, const Y& y, const O& optimiz
   static_assert(!std::is_convertible_v<const L&, FitOptions> && !std::is_invocable_v<const L&, const Progress&>,
                 "shallow: callbacks belong to the options, of which there are one: {.on_epoch = ...}");
   static_assert(detail::require_loss<L, T>());
-  static_assert(detail::require_number_types<T, X, std::remove_cvref_t<decltype(validation)>>());
+  static_assert(detail::require_number_types<T, X, Y, std::remove_cvref_t<decltype(validation)>>());
 
   detail::check_options(options);
   (optimizer.check)();

@@ -60,7 +60,8 @@ constexpr bool require_samples() {
                 "m) makes one of numbers in memory");
   static_assert(Targets<Y>,
                 "shallow: Y is neither a matrix of Eigen nor integers side by side in memory, as labels are in a "
-                "std::vector<int>: Eigen::Map<const shallow::Matrix<double>>(data, n_y, m) makes a matrix of numbers");
+                "std::vector<int> (not in a std::vector<bool>): Eigen::Map<const shallow::Matrix<double>>(data, n_y, "
+                "m) makes a matrix of numbers");
   return true;
 }
 

@@ -122,23 +122,26 @@ class StandardScaler {
   /// \throws ShapeError X: expected n_x rows, one column a sample; scaler: expected features
   template <class X>
   Matrix<T> transform(const Eigen::DenseBase<X>& x) const {
-    Matrix<T> scaled;
+    Matrix<T> scaled(x.rows(), x.cols());
     transform(x, scaled);
     return scaled;
   }
-  /// The same into given storage, which gets the shape of X; allocates nothing if it has been as large.
-  /// \throws ShapeError as above
+  /// The same into given storage (n_x x m); allocates nothing.
+  /// \throws ShapeError as above; scaled: expected n_x x m
   template <class X>
-  void transform(const Eigen::DenseBase<X>& x, Matrix<T>& scaled) const {
+  void transform(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<T>> scaled) const {
     const auto samples = detail::as_input<T>(x);
     check_features(samples);
-    scaled.resize(samples.rows(), samples.cols());
+    if (scaled.rows() != samples.rows() || scaled.cols() != samples.cols()) {
+      detail::raise_expected<ShapeError>("StandardScaler", "scaled",
+                                         detail::shape_text(samples.rows(), samples.cols()) + " (n_x x m)",
+                                         detail::shape_text(scaled.rows(), scaled.cols()));
+    }
     if (far_) {
-      const Vector<T> shares = far_shares();
-      const Vector<T> means = means_.cwiseProduct(shares), scales = scales_.cwiseProduct(shares);
-      scaled.noalias() =
-          (((samples.array().colwise() * shares.array()).colwise() - means.array()).colwise() / scales.array())
-              .matrix();
+      for (Index i = 0; i < n_x(); ++i) {
+        const T share = far_share(i);
+        scaled.row(i) = ((samples.row(i).array() * share - means_(i) * share) / (scales_(i) * share)).matrix();
+      }
       return;
     }
     scaled.noalias() = ((samples.colwise() - means_).array().colwise() / scales_.array()).matrix();
@@ -158,10 +161,12 @@ class StandardScaler {
     const auto samples = detail::as_input<T>(x);
     check_features(samples);
     if (far_) {
-      const Vector<T> shares = far_shares();
-      const Vector<T> means = means_.cwiseProduct(shares), scales = scales_.cwiseProduct(shares);
-      return (((samples.array().colwise() * scales.array()).colwise() + means.array()).colwise() / shares.array())
-          .matrix();
+      Matrix<T> back(samples.rows(), samples.cols());
+      for (Index i = 0; i < n_x(); ++i) {
+        const T share = far_share(i);
+        back.row(i) = ((samples.row(i).array() * (scales_(i) * share) + means_(i) * share) / share).matrix();
+      }
+      return back;
     }
     return ((samples.array().colwise() * scales_.array()).matrix()).colwise() + means_;
   }
@@ -184,13 +189,12 @@ class StandardScaler {
   template <class X>
   void fit_feature(const X& samples, Index i) {
     using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
-    using std::abs;
     using std::sqrt;
     const Index count = samples.cols();
     const auto m = static_cast<Sum>(static_cast<double>(count));
     T largest(0);
     for (Index j = 0; j < count; ++j) {
-      const T size = abs(T(samples(i, j)));
+      const T size = magnitude(T(samples(i, j)));
       if (largest < size) largest = size;
     }
     means_(i) = T(0);
@@ -206,13 +210,19 @@ class StandardScaler {
       squares += deviation * deviation;
     }
     const Sum scale = sqrt(squares / m);
-    const Sum rounding = m * Sum(Eigen::NumTraits<Sum>::epsilon()) * abs(mean);
+    const Sum rounding = m * Sum(Eigen::NumTraits<Sum>::epsilon()) * magnitude(mean);
     means_(i) = within(T(mean * unit.value), T(T(0) - largest), largest);
     if (rounding < scale) {
       T smallest(0);  // what rounds to 0 was the smallest number, or none that a type of the user's own tells
       if constexpr (std::is_floating_point_v<T>) smallest = std::numeric_limits<T>::denorm_min();
       scales_(i) = within(T(scale * unit.value), smallest, largest);
     }
+  }
+
+  // No abs: a macro of others, which also takes the place of the one that a user's type brings along.
+  template <class Real>
+  static Real magnitude(const Real& number) {
+    return number < Real(0) ? Real(-number) : number;
   }
 
   /// Rounding may take a mean or a deviation just beyond the largest number that it comes from, and so out of range.
@@ -234,11 +244,7 @@ class StandardScaler {
     for (Index i = 0; i < means_.size(); ++i) far_ = far_ || far_from_zero(i);
   }
   /// There both are taken by a quarter of all numbers.
-  Vector<T> far_shares() const {
-    Vector<T> shares(means_.size());
-    for (Index i = 0; i < means_.size(); ++i) shares(i) = T(far_from_zero(i) ? 0.25 : 1);
-    return shares;
-  }
+  T far_share(Index i) const { return T(far_from_zero(i) ? 0.25 : 1); }
 
   Vector<T> means_;
   Vector<T> scales_;
@@ -325,8 +331,13 @@ class Scaled {
   /// \throws ShapeError as above; A: expected n_y x m
   template <class X>
   void predict(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<Scalar>> a, Workspace& workspace) const {
-    scaler_.transform(x, workspace.scaled_);
-    net_.predict(workspace.scaled_, a, workspace.net_);
+    // As wide as the widest so far: no other number of samples allocates.
+    if (workspace.scaled_.rows() != x.rows() || workspace.scaled_.cols() < x.cols()) {
+      workspace.scaled_.resize(x.rows(), x.cols());
+    }
+    auto scaled = workspace.scaled_.leftCols(x.cols());
+    scaler_.transform(x, scaled);
+    net_.predict(scaled, a, workspace.net_);
   }
 
   /// The same scaler and the same network.

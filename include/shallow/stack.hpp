@@ -235,7 +235,9 @@ class Stack {
   auto predict(const Eigen::DenseBase<X>& x) const noexcept(Stack::cannot_throw()) {
     constexpr int rows = int(Derived::fixed_widths.front());
     (void)detail::RowsFit<X::RowsAtCompileTime, rows>::value;
-    detail::check_number_type<T, X>();
+    static_assert(
+        std::is_same_v<typename X::Scalar, T>,
+        "shallow: X has another number type than the network: pass X.cast<...>() or build the network in X's");
     detail::require_parameters("predict", parameter_count());
     const Eigen::Ref<const Eigen::Matrix<T, rows, 1, Eigen::ColMajor>> sample(x.derived().matrix());
     Eigen::Matrix<T, int(Derived::fixed_widths.back()), 1, Eigen::ColMajor> a;

@@ -210,16 +210,11 @@ auto all_samples(const X& x, const Y& y) {
                                         y.outerStride(), y.rows(),        nullptr,  x.cols()};
 }
 
-template <class T, class X>
-constexpr void check_number_type() {
-  static_assert(std::is_same_v<typename X::Scalar, T>,
-                "shallow: X has another number type than the network: pass X.cast<...>() or build the network in X's");
-}
-
 /// X as the passes take it: without a copy if it lies column after column.
 template <class T, class X>
 auto as_input(const Eigen::DenseBase<X>& x) {
-  check_number_type<T, X>();
+  static_assert(std::is_same_v<typename X::Scalar, T>,
+                "shallow: X has another number type than the network: pass X.cast<...>() or build the network in X's");
   using Input = Eigen::Ref<const Matrix<T>, 0, Eigen::OuterStride<>>;
   if constexpr ((Eigen::internal::traits<X>::Flags & Eigen::DirectAccessBit) != 0) {
     // One column that stands for all, which a Ref would take for columns one after the other.

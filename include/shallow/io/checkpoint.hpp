@@ -173,6 +173,13 @@ class Checkpoint {
     return [this](const Progress& progress) { update(progress); };
   }
 
+  /// The same as a function, for a callback of one's own that does more: `return checkpoint(progress) && ...`. True.
+  /// \throws as update()
+  bool operator()(const Progress& progress) {
+    update(progress);
+    return true;
+  }
+
   /// To be called after an epoch: notes the best parameters, and writes the file when it is time.
   /// \throws ValueError state: expected the one that counts the epochs, given none done; and as save()
   void update(const Progress& progress) {
@@ -202,7 +209,7 @@ class Checkpoint {
   void save() {
     check_between_epochs();
     const Index size = checked_size();
-    forget_best_of_others();
+    forget_best_of_others(state_->epochs);
     const std::string model = model_text();
     if (!detail::is_utf8(model)) {
       detail::raise_expected<ValueError>("Checkpoint", "model, state", "names in UTF-8, each once", "other bytes");
@@ -370,8 +377,8 @@ class Checkpoint {
   void note(const Progress& progress) {
     const bool validated = progress.has_validation || !std::isnan(progress.validation_loss);
     const double loss = validated ? progress.validation_loss : progress.loss;
+    forget_best_of_others(state_->epochs - 1);
     if (!detail::all_finite(1, &loss) || !detail::all_finite(model_->parameters())) return;
-    forget_best_of_others();
     // An older file does not say what its best loss is of: of what the run goes on with.
     if (!kind_known_) best_.of_validation = validated;
     kind_known_ = true;
@@ -380,10 +387,10 @@ class Checkpoint {
       best_ = {state_->epochs, loss, model_->parameters(), validated};
     }
   }
-  /// Of a state that has been reset since, or a model that has become another.
-  void forget_best_of_others() {
+  /// Of a state that has been reset since, or a model that has become another: the best is of an epoch after `last`.
+  void forget_best_of_others(Index last) {
     if (best_.epoch == 0) return;
-    if (best_.epoch <= state_->epochs && best_.parameters.size() == model_->parameters().size()) return;
+    if (best_.epoch <= last && best_.parameters.size() == model_->parameters().size()) return;
     best_ = {};
     kind_known_ = true;
   }

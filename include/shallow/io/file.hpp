@@ -136,19 +136,9 @@ inline void check_memory(std::string_view function, const std::filesystem::path&
 /// What f() returns; memory that it asks for in vain is an error of the file, whose size is `size`.
 /// \throws FileError (path): expected `what` that fits into memory, given so many bytes
 template <class F>
-auto within_memory([[maybe_unused]] std::string_view function, [[maybe_unused]] const std::filesystem::path& path,
-                   [[maybe_unused]] std::string_view what, [[maybe_unused]] std::uintmax_t size, F&& f) {
-#ifdef __cpp_exceptions
-  try {
-    return f();
-  } catch (const std::bad_alloc&) {
-    refuse_size(function, path, what, size);
-  } catch (const std::length_error&) {
-    refuse_size(function, path, what, size);
-  }
-#else
-  return f();
-#endif
+auto within_memory(std::string_view function, const std::filesystem::path& path, std::string_view what,
+                   std::uintmax_t size, F&& f) {
+  return within_memory(f, [&] { refuse_size(function, path, what, size); });
 }
 
 /// "a gzip file (to be decompressed first)": which other format a file begins like; "" if none that is known here.

@@ -28,7 +28,8 @@ inline bool is_free_identifier(std::string_view name) {
   static constexpr std::string_view taken =
       " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class "
       "co_await "
-      "co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default "
+      "co_return co_yield compl concept const contract_assert const_cast consteval constexpr constinit continue "
+      "decltype default "
       "delete do "
       "double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable "
       "namespace "
@@ -36,7 +37,8 @@ inline bool is_free_identifier(std::string_view name) {
       "return "
       "short signed sizeof static static_assert static_cast struct switch template this thread_local throw true try "
       "typedef "
-      "typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq main posix std "
+      "typeid typename typeof typeof_unqual union unsigned using virtual void volatile wchar_t while xor xor_eq main "
+      "posix std "
       "abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh div erf erfc exp exp2 expm1 fabs fdim "
       "floor fma "
       "fmax fmin fmod fpclassify frexp gamma hypot ilogb isfinite isinf isnan isnormal j0 j1 jn ldexp lgamma llrint "
@@ -44,23 +46,24 @@ inline bool is_free_identifier(std::string_view name) {
       "log log10 log1p log2 logb lrint lround modf nan nearbyint nextafter nexttoward pow remainder remquo rint round "
       "scalbln "
       "scalbn signbit sin sinh sqrt tan tanh tgamma trunc y0 y1 yn ";
-  // The few without a form: macros of C, POSIX, GCC's GNU mode and newlib, then types that <cmath> brings along or C
-  // has.
+  // The few without a form: macros of C, POSIX, GCC's GNU mode (of other processors, too) and newlib, then types that
+  // <cmath> brings along or C has.
   static constexpr std::string_view formless =
       " complex environ errno imaginary linux math_errhandling signgam stderr stdin stdout unix "
+      "arm avr hppa i386 i486 i586 i686 m68k mips pic sparc sun vax "
       "drand48_data fd_mask fd_set lconv random_data timespec timeval tm uint ulong ushort shallow_firmware ";
   constexpr std::string_view capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  constexpr std::string_view small = "abcdefghijklmnopqrstuvwxyz";
+  constexpr std::string_view lower_case = "abcdefghijklmnopqrstuvwxyz";
   constexpr std::string_view digits = "0123456789";
   const auto is_in = [](std::string_view letters, char c) { return letters.find(c) != std::string_view::npos; };
   const auto in_identifiers = [&](char c) {
-    return c == '_' || is_in(small, c) || is_in(capitals, c) || is_in(digits, c);
+    return c == '_' || is_in(lower_case, c) || is_in(capitals, c) || is_in(digits, c);
   };
   if (!std::all_of(name.begin(), name.end(), in_identifiers) || name.find("__") != std::string_view::npos) return false;
   const std::string_view first = name.substr(0, 1);
   const std::string_view second = name.substr(std::min<std::size_t>(1, name.size()), 1);
-  const bool word = !first.empty() && is_in(small, first[0]);
-  const bool title = !second.empty() && is_in(capitals, first[0]) && is_in(small, second[0]);
+  const bool word = !first.empty() && is_in(lower_case, first[0]);
+  const bool title = !second.empty() && is_in(capitals, first[0]) && is_in(lower_case, second[0]);
   if (!word && !title) return false;
   if (name.starts_with("u_") || name.ends_with("_t")) return false;
   const std::string spaced = " " + std::string(name) + " ";
