@@ -41,6 +41,7 @@ function(add_same_programs name page other)
 endfunction()
 
 add_page(tutorial)
+add_page(training)
 add_page(gradient-checking)
 add_page(own-activation)
 add_page(own-parts)
