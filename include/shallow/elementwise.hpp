@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <concepts>
 #include <type_traits>
-#include <utility>
 
 namespace shallow::detail {
 
@@ -46,17 +45,12 @@ concept PacketWise = (has_packet_functions<T> || packet_size<T> == 1) && require
 
 /// Whether an activation of numbers T cannot end in an exception.
 template <class G, class T>
-inline constexpr bool activation_cannot_throw = [] {
-  if constexpr (!std::is_floating_point_v<T>) {
-    return false;
-  } else if constexpr (PacketWise<G, T> || std::is_same_v<G, Softmax>) {
-    return true;
-  } else if constexpr (requires(const G g, const T z) { g(z); }) {
-    return noexcept(std::declval<const G&>()(std::declval<const T&>()));
-  } else {
-    return false;
-  }
-}();
+inline constexpr bool activation_cannot_throw = std::is_floating_point_v<T> &&
+                                                (PacketWise<G, T> || std::is_same_v<G, Softmax> ||
+                                                 requires(const G g, const T z) {
+                                                   { g(z) }
+                                                   noexcept;
+                                                 });
 
 /// a[i] = g(z[i]) for a whole number of packets.
 template <class T, class G, Index = packet_size<T>>
