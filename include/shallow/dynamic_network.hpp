@@ -368,6 +368,8 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
   template <class Iterator, class Activations>
   static std::vector<LayerSpec<T>> specs(Iterator width, const Activations& activations) {
     std::vector<LayerSpec<T>> layers;
+    layers.reserve(
+        static_cast<std::size_t>(std::distance(std::ranges::begin(activations), std::ranges::end(activations))));
     for (const auto& activation : activations) layers.push_back({*++width, activation});
     return layers;
   }
