@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <limits>
 #include <locale>
 #include <string>
@@ -28,6 +29,12 @@ using shallow::io::read_csv;
 using shallow::io::write_csv;
 
 namespace {
+
+std::string joined(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  for (const std::string_view part : parts) text.append(part);
+  return text;
+}
 
 using Names = std::vector<std::string>;
 
@@ -201,22 +208,23 @@ TEST_CASE("csv: a blank line in the midst of a file was a missing value; those a
       for (const bool missing : {false, true}) {
         const CsvOptions bare{.header = false, .missing_as_nan = missing};
         const CsvOptions named{.missing_as_nan = missing};
-        CHECK(refused(folder, "1,2" + end + line + "3,4", bare) == "2 fields in line 2, given a blank line");
-        CHECK(refused(folder, "a,b" + end + "1,2" + end + line + line + "3,4" + end, named) ==
+        CHECK(refused(folder, joined({"1,2", end, line, "3,4"}), bare) == "2 fields in line 2, given a blank line");
+        CHECK(refused(folder, joined({"a,b", end, "1,2", end, line, line, "3,4", end}), named) ==
               "2 fields in line 3, given a blank line");
-        CHECK(refused(folder, "a,b" + end + line + "3,4", named) == "2 fields in line 2, given a blank line");
-        CHECK(refused(folder, line + "a,b" + end + "3,4", named) == "names in line 1, given a blank line");
+        CHECK(refused(folder, joined({"a,b", end, line, "3,4"}), named) == "2 fields in line 2, given a blank line");
+        CHECK(refused(folder, joined({line, "a,b", end, "3,4"}), named) == "names in line 1, given a blank line");
         for (const std::string& last : {line, line + line, line + blank}) {
-          const auto values = read_csv(folder.file("a.csv", "a,b" + end + "1,2" + end + last), named).values;
+          const auto values = read_csv(folder.file("a.csv", joined({"a,b", end, "1,2", end}) + last), named).values;
           CHECK(values == Matrix<double>{{1}, {2}});
         }
       }
       CHECK(refused(folder, line + "3,4", {.header = false}) == "numbers in line 1, given a blank line");
-      CHECK(refused(folder, "1" + end + line + "3", {.header = false}) == "1 fields in line 2, given a blank line");
-      CHECK(read_csv(folder.file("a.csv", "a" + end + "1" + end + line)).values == Matrix<double>{{1}});
+      CHECK(refused(folder, joined({"1", end, line, "3"}), {.header = false}) ==
+            "1 fields in line 2, given a blank line");
+      CHECK(read_csv(folder.file("a.csv", joined({"a", end, "1", end, line}))).values == Matrix<double>{{1}});
       // One column, in which nothing may stand for NaN: each is one.
       const auto values =
-          read_csv(folder.file("a.csv", "a" + end + "1" + end + line + "3" + end + line), {.missing_as_nan = true})
+          read_csv(folder.file("a.csv", joined({"a", end, "1", end, line, "3", end, line})), {.missing_as_nan = true})
               .values;
       REQUIRE(values.cols() == 4);
       CHECK(std::isnan(values(0, 1)));
@@ -237,8 +245,8 @@ TEST_CASE("csv: lines are counted by their ends, of whichever kind, also in quot
   const TemporaryFolder folder;
   for (const std::string end : {"\n", "\r\n", "\r"}) {
     CAPTURE(end);
-    CHECK(refused(folder, "\"a" + end + end + "b\"" + end + "1" + end + "x" + end) ==
-          "a number in column 1 (" + quoted_excerpt("a" + end + end + "b") + ") in line 5, given 'x'");
+    CHECK(refused(folder, joined({"\"a", end, end, "b\"", end, "1", end, "x", end})) ==
+          "a number in column 1 (" + quoted_excerpt(joined({"a", end, end, "b"})) + ") in line 5, given 'x'");
   }
 }
 
@@ -297,12 +305,9 @@ TEST_CASE("csv: names of any bytes come back, a CR among them, and those that be
                                       " a ",
                                       ",",
                                       ";",
-                                      "\xEF\xBB\xBF"
-                                      "a",
-                                      "\xFF\xFE"
-                                      "a",
-                                      "\xFE\xFF"
-                                      "a",
+                                      std::string("\xEF\xBB\xBF").append("a"),
+                                      std::string("\xFF\xFE").append("a"),
+                                      std::string("\xFE\xFF").append("a"),
                                       "\x1F\x8B",
                                       "PK\x03\x04",
                                       "PK\x03",
@@ -311,8 +316,7 @@ TEST_CASE("csv: names of any bytes come back, a CR among them, and those that be
                                       std::string("\0", 1),
                                       std::string("\0a\0b", 4),
                                       std::string("a\0", 2),
-                                      "gr\xC3\xB6\xC3\x9F"
-                                      "e"};
+                                      std::string("gr\xC3\xB6\xC3\x9F").append("e")};
   for (const std::string& name : hard) {
     for (const char separator : {',', ';', '\t', ' ', '\0', '\x04'}) {
       CAPTURE(name);
@@ -356,7 +360,8 @@ TEST_CASE("csv: NaN anywhere, and a matrix without numbers: what is saved loads 
   // Python's csv and pandas skip a line with nothing in it.
   write_csv(folder / "a.csv", Matrix<double>{{nan, 1}});
   CHECK(content_of(folder / "a.csv") == "\"\"\n1\n");
-  for (const auto& [rows, cols] : {std::pair<Index, Index>{0, 0}, {0, 2}, {2, 0}}) {
+  for (const auto& shape : {std::pair<Index, Index>{0, 0}, {0, 2}, {2, 0}}) {
+    const Index rows = shape.first, cols = shape.second;
     const std::string text = refusal<ShapeError>([&] { write_csv(folder / "none.csv", Matrix<double>(rows, cols)); });
     CHECK(text == "write_csv: values: expected at least one row and one column, given " + std::to_string(rows) + " x " +
                       std::to_string(cols));

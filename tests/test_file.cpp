@@ -236,7 +236,9 @@ TEST_CASE_TEMPLATE("file: numbers as text came back as their neighbours where ro
 #endif
   for (const int mode : modes) {
     CAPTURE(mode);
-    for (const auto& [text, number] : numbers) {
+    for (const auto& entry : numbers) {
+      const std::string& text = entry.first;
+      const T number = entry.second;
       T back = 0;
       const bool settable = std::fesetround(mode) == 0;
       const bool parsed = shallow::detail::parse_number(text, back);
