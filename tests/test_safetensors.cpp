@@ -492,8 +492,8 @@ TEST_CASE(
   const TemporaryFolder folder;
   const auto file = [](int n_h, int n_in) {
     auto add = [at = 0](const std::string& name, const std::string& shape, int count) mutable {
-      const std::string text = "\"" + name + R"(":{"dtype":"F32","shape":[)" + shape + R"(],"data_offsets":[)" +
-                               std::to_string(at) + "," + std::to_string(at + 4 * count) + "]}";
+      std::string text = "\"" + name + R"(":{"dtype":"F32","shape":[)" + shape + R"(],"data_offsets":[)" +
+                         std::to_string(at) + "," + std::to_string(at + 4 * count) + "]}";
       at += 4 * count;
       return text;
     };
@@ -520,7 +520,7 @@ TEST_CASE("safetensors: means without scales, scales without means, and scales t
     if (!means.empty()) text += "\"shallow.means\":\"" + means + "\"";
     if (!scales.empty()) text += (text.empty() ? "" : ",") + ("\"shallow.scales\":\"" + scales + "\"");
     const std::string bytes = with_metadata(text);
-    const std::string of_load = refused<Scaled<Layer<float, Tanh>>>(folder, bytes);
+    std::string of_load = refused<Scaled<Layer<float, Tanh>>>(folder, bytes);
     const auto path = folder.file("bad", bytes);
     const std::string of_info = file_refusal("load_info", path, [&] { io::load_info(path); });
     CHECK((of_info == of_load || of_info.starts_with("no refusal")));
@@ -579,8 +579,10 @@ TEST_CASE("safetensors: load_info handed out control characters, which steer a t
 TEST_CASE("safetensors: names that load_info could not give back are refused before anything is written") {
   const TemporaryFolder folder;
   const TwoLayerNet<float> net(2, 4, 1);
-  for (const auto& [name, shown] : {std::pair("a\n", "a\\u000a"), std::pair("\x1B[2J", "\\u001b[2J"),
-                                    std::pair("\x7F", "\\u007f"), std::pair("\xC2\x9B", "\\u009b")}) {
+  for (const auto& pair : {std::pair("a\n", "a\\u000a"), std::pair("\x1B[2J", "\\u001b[2J"),
+                           std::pair("\x7F", "\\u007f"), std::pair("\xC2\x9B", "\\u009b")}) {
+    const char* const name = pair.first;
+    const char* const shown = pair.second;
     CAPTURE(shown);
     const std::string expected = ": expected names without control characters, given '" + std::string(shown) + "'";
     CHECK(refusal<ValueError>([&] {
@@ -644,7 +646,7 @@ TEST_CASE("safetensors: settings that a double does not hold were saved as other
   const TemporaryFolder folder;
   using Net = Layer<float, Counted>;
   const auto net = [](const Counted& g) { return Net(2, 1, {.activation = g}); };
-  const Counted good{{}, -9007199254740991, true, -0.1};
+  const Counted good{{}, -9007199254740991, true, static_cast<long double>(-0.1)};
   io::save(net(good), folder / "a");
   CHECK(io::load<Net>(folder / "a") == net(good));
   std::filesystem::remove(folder / "a");
