@@ -190,7 +190,7 @@ template <int steps, class Packet, class Estimate>
 EIGEN_ALWAYS_INLINE Packet estimated_square_root(const Packet& a, Estimate&& inverse_square_root) {
   namespace ei = Eigen::internal;
   using T = packet_scalar_t<Packet>;
-  const Packet positive = ei::pmax(a, all<Packet>(std::numeric_limits<T>::min()));
+  const Packet positive = ei::pmax(a, all<Packet>((std::numeric_limits<T>::min)()));
   const Packet half = ei::pmul(positive, all<Packet>(T(-0.5)));
   Packet inverse = inverse_square_root(positive);
   const auto newton = [&] {

@@ -110,7 +110,7 @@ inline std::uintmax_t memory_of_machine() {
 /// Whether `times` as many bytes as `size` can be had. Asked before anything is read: a machine that promises more than
 /// it has would end the program when the promise is called in.
 inline bool fits_memory(std::uintmax_t size, std::uintmax_t times) {
-  constexpr auto most = static_cast<std::uintmax_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  constexpr auto most = static_cast<std::uintmax_t>((std::numeric_limits<std::ptrdiff_t>::max)());
   if (times == 0 || size > (std::min)(most, memory_of_machine()) / times) return false;
   // What is small is not asked for twice.
   constexpr std::uintmax_t little = std::uintmax_t{1} << 20U;
@@ -544,7 +544,7 @@ inline bool is_tiny(std::string_view text) {
   const std::string_view digits = text.substr(0, text.find_first_of("eE"));
   const std::size_t point = (std::min)(digits.find('.'), digits.size());
   const std::size_t first = (std::min)(digits.find_first_of("123456789"), digits.size());
-  std::string_view written = text.substr(std::min(digits.size() + 1, text.size()));
+  std::string_view written = text.substr((std::min)(digits.size() + 1, text.size()));
   if (written.starts_with('+')) written.remove_prefix(1);
   std::int64_t exponent = 0;
   const auto error = std::from_chars(written.data(), written.data() + written.size(), exponent).ec;

@@ -230,7 +230,7 @@ class ModelFile : public SafetensorsFile {
       const std::size_t end = last ? text.size() : (std::min)(text.find(' '), text.size());
       double number = 0;
       if (!parse_number(text.substr(0, end), number) || !assign(setting, number)) return false;
-      text.remove_prefix(std::min(end + 1, text.size()));
+      text.remove_prefix((std::min)(end + 1, text.size()));
       return true;
     };
     return std::apply(
@@ -246,9 +246,9 @@ class ModelFile : public SafetensorsFile {
     if constexpr (std::is_integral_v<Setting>) {
       // Held against the range before it is converted, which would be undefined beyond it.
       const auto least = static_cast<double>(std::numeric_limits<Setting>::lowest());
-      const auto most = static_cast<double>(std::numeric_limits<Setting>::max());
+      const auto most = static_cast<double>((std::numeric_limits<Setting>::max)());
       const bool whole = number >= least && number <= most && std::trunc(number) == number;
-      if (!whole || !(std::abs(number) < 9007199254740992.0)) return false;
+      if (!whole || !((std::abs)(number) < 9007199254740992.0)) return false;
       setting = static_cast<Setting>(number);
       return true;
     } else {
