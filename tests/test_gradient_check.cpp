@@ -340,3 +340,20 @@ TEST_CASE("gradient check: settings are checked") {
                        "check_gradients: tolerance: expected >= 0 and finite, given -1", shallow::ValueError);
   CHECK_THROWS_AS(check_gradients(net, X.topRows(2), Y), shallow::ShapeError);
 }
+
+TEST_CASE_TEMPLATE("gradient check: right gradients of outputs far from zero were called wrong", T, float, double,
+                   long double) {
+  using Net = shallow::Network<shallow::Layer<T, shallow::Tanh>, shallow::Layer<T, shallow::Identity>>;
+  const Matrix<T> X = shallow::RandomState(1).randn<T>(2, 5), noise = shallow::RandomState(2).randn<T>(1, 5);
+  for (const double offset : {1.0, 300.0, 3e5}) {
+    if (offset > 1000 && std::is_same_v<T, float>) continue;  // where outputs are 0.03 apart
+    CAPTURE(offset);
+    Net net({2, 3, 1}, {.seed = 1});
+    net.template layer<1>().bias()(0) = T(offset);
+    const auto check = check_gradients(net, X, Matrix<T>(noise.array() + T(offset)));
+    INFO(check.message);
+    CHECK_FALSE(check.message.starts_with("FAILED"));
+    // Farther away the larger bias is drowned in its rounding.
+    if (offset < (std::is_same_v<T, float> ? 2 : 1000)) CHECK(check.passed);
+  }
+}

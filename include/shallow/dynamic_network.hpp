@@ -31,7 +31,7 @@ namespace detail {
 
 /// A range of what can be turned into an Element.
 template <class R, class Element>
-concept RangeOf = std::ranges::forward_range<R> && std::ranges::common_range<R> &&
+concept RangeOf = std::ranges::forward_range<const R> && std::ranges::common_range<const R> &&
     std::convertible_to<std::ranges::range_value_t<R>, Element>;
 
 }  // namespace detail
@@ -238,7 +238,8 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
   using Options = NetworkOptions;
 
   /// n_x features, then the layers, with freshly drawn weights.
-  /// \throws ValueError n_x, n_out: expected >= 1; layers: expected at least one
+  /// \throws ValueError n_x, n_out: expected >= 1; layers: expected at least one; n_in, n_out: expected a layer that
+  ///         memory can hold
   DynamicNetwork(Width n_x, const std::vector<LayerSpec<T>>& layers, const NetworkOptions& options = {}) {
     if (layers.empty()) detail::raise_expected<ValueError>("DynamicNetwork", "layers", "at least one", "none");
     auto n_in = detail::checked_size<Dynamic>("DynamicNetwork", "n_x", n_x.value());

@@ -282,6 +282,9 @@ inline void check_options(const FitOptions& options) {
 /// The epoch that training ends with, counted as the state counts.
 inline Index last_epoch(const FitOptions& options, Index done) {
   if (done < 0) raise_expected<ValueError>("fit", "TrainingState: epochs", ">= 0", to_text(done));
+  if (done == (std::numeric_limits<Index>::max)()) {
+    raise_expected<ValueError>("fit", "TrainingState: epochs", "fewer than an Index can count", to_text(done));
+  }
   if (options.until_epoch > 0) return options.until_epoch;
   // The largest Index is left out, so that the epoch after the last one can be counted.
   return done + (std::min)(options.epochs, (std::numeric_limits<Index>::max)() - 1 - done);
@@ -348,12 +351,14 @@ class SizesKept {
         n_x = model.n_x();
         n_y = model.n_y();
       }
+      if constexpr (requires { model.shape_key(); }) shape = model.shape_key();
     }
     friend bool operator==(const Place&, const Place&) = default;
 
     const void* data;
     Index n_x = 0;
     Index n_y = 0;
+    std::size_t shape = 0;
   };
 
   static std::string blocks_text(const std::vector<ParameterBlock>& blocks) {
@@ -393,9 +398,6 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
   const Index batches = (m + batch_size - 1) / batch_size;
   const bool shuffled = options.shuffle && batches > 1;
   const Index last = last_epoch(options, state.epochs);
-  if (!state.seeded) state.random = RandomState(options.seed);
-  state.seeded = true;
-
   History history;
   // Enough that no epoch of any ordinary training allocates; memory that is never touched costs nothing.
   history.loss.reserve(static_cast<std::size_t>(std::clamp<Index>(last - state.epochs, Index(0), Index(1) << 20)));
@@ -412,6 +414,9 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
   if constexpr (requires { optimizer.prepare(m, state.optimizer); }) {
     optimizer.prepare(model.parameters().size(), state.optimizer);
   }
+  // After all that may be refused.
+  if (!state.seeded) state.random = RandomState(options.seed);
+  state.seeded = true;
 
   // Where to go back to: the last place where a finite epoch's loss was taken, before the step away from it.
   std::vector<T> good_parameters(model.parameters().data(), model.parameters().data() + size);
@@ -500,7 +505,9 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
 /// \throws ValueError X: expected finite numbers; Y: what the loss does not take (cross-entropies: labels in [0, 1],
 ///         class labels in 0 .. n_y - 1); model: expected finite parameters; epochs, until_epoch, batch_size: expected
 ///         >= 0; epochs: expected none beside until_epoch (1, its default, is none); TrainingState: epochs: expected
-///         >= 0; and what the optimiser refuses of its settings
+///         >= 0, and fewer than an Index can count; output activation: expected the one that the loss belongs to; and
+///         what the optimiser refuses of its settings
+/// \throws ShapeError what the optimiser refuses of its state: expected the size of the parameters
 ///
 /// An error in the arguments leaves the model as it was.
 template <Trainable M, class X, Targets Y, Optimizer<typename M::Scalar> O, class... Extras>

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <iosfwd>
 #include <limits>
 #include <string>
@@ -71,6 +72,7 @@ class DifferenceComparison {
   /// `theta(i)` is a reference to the number to vary; J() evaluates the loss.
   template <class Theta, class Loss, class Gradient>
   void block(const std::string& name, Index rows, Index size, Theta&& theta, Loss&& J, Gradient&& gradient) {
+    noise_ = noise(theta, size, J);
     double difference = 0;
     double analytic = 0;
     double numeric = 0;
@@ -92,7 +94,7 @@ class DifferenceComparison {
     }
     const double norm = std::sqrt(analytic) + std::sqrt(numeric);
     const double apart = std::sqrt(difference);
-    const double rounding = rounding_of(static_cast<double>(J()), step_) * std::sqrt(double(size));
+    const double rounding = noise_ / step_ * std::sqrt(double(size));
     const bool measured = !(rounding >= share_ * norm);  // NaN counts as measured: it is an error, not a small number
     // Where the rounding is a large share, it takes more than that to call a gradient wrong.
     double relative = norm == 0 ? 0 : (std::max)(apart - (measured ? 1 : 10) * rounding, 0.0) / norm;
@@ -135,9 +137,32 @@ class DifferenceComparison {
   }
 
  private:
-  /// What is known of a difference quotient: a loss is known to a few epsilons of itself, a quotient to that over the
-  /// step.
-  double rounding_of(double J, double step) const { return 4 * epsilon_ * (std::abs)(J) / step; }
+  /// How well J is known, and a difference quotient to that over the step: to a few epsilons of itself or, where it is
+  /// made of larger numbers (of outputs far from zero, say), to what it deviates from a straight line by within a
+  /// thousandth of the step, all numbers of the block varied at once.
+  template <class Theta, class Loss>
+  double noise(Theta& theta, Index size, Loss& J) const {
+    const T there = J();
+    double most = 4 * epsilon_ * (std::abs)(static_cast<double>(there));
+    std::vector<T> kept;
+    kept.reserve(static_cast<std::size_t>(size));
+    for (Index i = 0; i < size; ++i) kept.push_back(theta(i));
+    const auto vary = [&](double step) {
+      for (Index i = 0; i < size; ++i) {
+        const T from = kept[static_cast<std::size_t>(i)];
+        const double length = (std::max)(1.0, (std::abs)(static_cast<double>(from)));
+        theta(i) = from + T((i % 2 == 0 ? step : -step) * length);
+      }
+      return T(J());
+    };
+    for (const double part : {1e-3, 7e-4, 4e-4}) {
+      const double step = part * step_ / std::sqrt(static_cast<double>((std::max)(size, Index(1))));
+      const T bend = (vary(step) - there) + (vary(-step) - there);
+      most = (std::max)(most, (std::abs)(static_cast<double>(bend)));
+    }
+    for (Index i = 0; i < size; ++i) theta(i) = kept[static_cast<std::size_t>(i)];
+    return most;
+  }
 
   /// (J(theta + e) - J(theta - e)) / 2e. An entry that disagrees with g is measured again with smaller steps: a corner
   /// (of ReLU, say) within the step moves out of it, whereas a wrong g disagrees at every step. What is measured again
@@ -151,13 +176,14 @@ class DifferenceComparison {
     for (int attempt = 0; attempt < 3; ++attempt, step /= 10) {
       theta = kept + T(step);
       const T above = theta;
-      const auto upper = static_cast<double>(J());
+      const T upper = J();
       theta = kept - T(step);
-      const auto lower = static_cast<double>(J());
-      const double ga = (upper - lower) / static_cast<double>(above - theta);
+      const T lower = J();
+      // In T: a double may hold fewer digits.
+      const double ga = static_cast<double>(T(upper - lower)) / static_cast<double>(above - theta);
       theta = kept;
       const double off = (std::abs)(ga - g);
-      const double rounding = rounding_of(upper, step);
+      const double rounding = noise_ / step;
       if (attempt == 0 || off + rounding < most) {
         best = ga;
         most = off + rounding;
@@ -167,9 +193,10 @@ class DifferenceComparison {
     return best;
   }
 
-  double epsilon_ = static_cast<double>(std::numeric_limits<T>::epsilon());
+  double epsilon_ = static_cast<double>(T(Eigen::NumTraits<T>::epsilon()));
   double step_;
   double tolerance_;
+  double noise_ = 0;  ///< of J, for the block under way
   double share_;      ///< of the norm, from which on the rounding may hide an error
   double whole_ = 0;  ///< the worst relative difference, rounding included
   GradientCheck result_;

@@ -158,6 +158,8 @@ concept DenseExpression = requires(const T& x) {
 template <class T>
 concept Number = !DenseExpression<T> && !std::integral<T> && Scalar<T>;
 
+template <class Derived>
+void takes_plain(const Eigen::PlainObjectBase<Derived>&);
 template <class T>
 inline constexpr bool is_constant_ref = false;
 template <class M, int Options, class Stride>
@@ -167,8 +169,7 @@ inline constexpr bool is_constant_ref<Eigen::Ref<const M, Options, Stride>> = tr
 /// hold a copy, too): an expression must not refer to it.
 template <class X>
 concept TemporaryMatrix = !std::is_lvalue_reference_v<X> && DenseExpression<std::remove_cv_t<X>> &&
-                          (std::is_base_of_v<Eigen::PlainObjectBase<std::remove_cv_t<X>>, std::remove_cv_t<X>> ||
-                           is_constant_ref<std::remove_cv_t<X>>);
+                          (requires(const X& x) { detail::takes_plain(x); } || is_constant_ref<std::remove_cv_t<X>>);
 
 /// A function of numbers and of Eigen expressions.
 template <class Kernel>

@@ -89,7 +89,7 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
 
  public:
   /// The given widths n_x, n_1, ..., n_y and freshly drawn weights.
-  /// \throws ValueError n_0, n_1, ...: expected >= 1
+  /// \throws ValueError n_0, n_1, ...: expected >= 1; n_in, n_out: expected a layer that memory can hold
   /// \throws ShapeError n_0, n_1, ...: expected the size that the type says
   template <std::size_t N>
   Network(const Width (&widths)[N], const NetworkOptions& options) : Network(braced_widths<N>(widths), {}, options) {}

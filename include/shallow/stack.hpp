@@ -77,6 +77,10 @@ class ParameterStorage {
   AlignedVector<T> numbers_;
 };
 
+/// A matrix, a part of one or a Map, which need not be computed first.
+template <class X>
+inline constexpr bool lies_in_memory = (Eigen::internal::traits<X>::Flags & Eigen::DirectAccessBit) != 0;
+
 /// The rows of X are the inputs of the network: the error of the compiler shows both.
 template <int RowsOfX, int Features>
 struct RowsFit {
@@ -171,6 +175,13 @@ class Stack {
   /// \private The class whose passes these are.
   using Model = Derived;
 
+  /// \private A number that tells shapes apart, as well as one number can.
+  std::size_t shape_key() const {
+    std::size_t key = 0;
+    for (Index l = 0; l <= self().depth(); ++l) key = key * 1000003U + static_cast<std::size_t>(self().width(l));
+    return key;
+  }
+
   /// Number of parameters: sum over the layers of (n_{l-1} + 1) n_l.
   Index parameter_count() const { return self().parameters().size(); }
 
@@ -232,7 +243,7 @@ class Stack {
   /// moved from ends the program with the text of the error. \throws ShapeError model: expected parameters
   template <class X>
     requires(X::RowsAtCompileTime != Dynamic && X::ColsAtCompileTime == 1 && Stack::sizes_are_fixed())
-  auto predict(const Eigen::DenseBase<X>& x) const noexcept(Stack::cannot_throw()) {
+  auto predict(const Eigen::DenseBase<X>& x) const noexcept(Stack::cannot_throw() && detail::lies_in_memory<X>) {
     constexpr int rows = int(Derived::fixed_widths.front());
     (void)detail::RowsFit<X::RowsAtCompileTime, rows>::value;
     static_assert(
@@ -332,7 +343,7 @@ class Stack {
       check_storage("backward", input, &gradient, dX);
       pass(samples, loss, gradient.data(), dX, T(1), workspace);
     };
-    detail::with_samples<T>("backward", loss, input, given, n_x(), n_y(), run, "dA");
+    detail::with_samples<T>("backward", loss, input, given, n_x(), n_y(), n_y(), run, "dA");
   }
   /// The same with storage of its own. `loss` is 0.
   /// \throws ShapeError, ValueError as above
@@ -389,7 +400,8 @@ class Stack {
     detail::require_parameters(function, parameter_count());
     const auto input = detail::as_input<T>(x);
     detail::uses_logits(function, loss, self().output_activation());
-    return detail::with_samples<T>(function, loss, input, y, n_x(), n_y(), [&](const auto& samples) {
+    const Index rows = detail::target_rows(loss, n_y());
+    return detail::with_samples<T>(function, loss, input, y, n_x(), n_y(), rows, [&](const auto& samples) {
       check_storage(function, input, gradient, dX);
       return pass(samples, loss, gradient ? gradient->data() : nullptr, dX, T(1) / T(double(samples.count)), workspace);
     });
@@ -429,8 +441,9 @@ class Stack {
     return backward ? sum + 2 * widest_layer() : sum;
   }
 
-  /// Lays out the workspace for tiles of t samples, and prepares the weights for the way back.
-  void prepare(detail::Lanes lanes, Workspace& workspace, Index t, Index target_rows, bool backward,
+  /// Lays out the workspace for tiles of t samples, and prepares the weights for the way back. Returns whether what
+  /// was in it before is still there.
+  bool prepare(detail::Lanes lanes, Workspace& workspace, Index t, Index target_rows, bool backward,
                bool input_derivative) const {
     // Every part starts on a cache line, which also keeps equal columns of neighbours out of the same cache set.
     constexpr Index line = std::max<Index>(64 / Index(sizeof(T)), 1);
@@ -447,8 +460,9 @@ class Stack {
     const bool units = lanes == detail::Lanes::units;
     const Index depth = self().depth();
     workspace.slots_.resize(static_cast<std::size_t>(depth));
-    workspace.input_ = reserve(tile_size(n_x()));
-    workspace.targets_ = reserve(tile_size(target_rows));
+    const Index input = std::exchange(workspace.input_, reserve(tile_size(n_x())));
+    const Index targets = std::exchange(workspace.targets_, reserve(tile_size(target_rows)));
+    bool kept = input == workspace.input_ && targets == workspace.targets_;
     for (Index l = 0; l < depth; ++l) {
       auto& slot = workspace.slots_[static_cast<std::size_t>(l)];
       const Index size = tile_size(self().width(l + 1));
@@ -467,9 +481,10 @@ class Stack {
     if (workspace.memory_.size() < static_cast<std::size_t>(total)) {
       workspace.memory_ = detail::AlignedVector<T>();  // frees before it allocates
       workspace.memory_.resize(static_cast<std::size_t>(total));
+      kept = false;
     }
     if (workspace.labels_.size() < static_cast<std::size_t>(t)) workspace.labels_.resize(static_cast<std::size_t>(t));
-    if (!backward || !units) return;
+    if (!backward || !units) return kept;
     const T* weights = self().parameters().data();
     for (Index l = 0; l < depth; ++l) {
       const Index n_in = self().width(l);
@@ -477,6 +492,7 @@ class Stack {
       if (l > 0 || input_derivative) detail::pack_weights(n_in, n_out, weights, scratch(workspace, l));
       weights += (n_in + 1) * n_out;
     }
+    return kept;
   }
 
   static T* scratch(Workspace& workspace, Index l) {
@@ -551,13 +567,13 @@ class Stack {
   /// The whole of a pass: forward, loss and backward, tile after tile. Returns scale * (sum of the loss); the
   /// derivatives of that go to `gradient`.
   template <detail::Lanes L, class Target, class LossType>
-  T pass_tiles(const detail::Samples<T, Target>& samples, const LossType& loss, T* gradient, Matrix<T>* dX, T scale,
+  T pass_tiles(detail::Samples<T, Target> samples, const LossType& loss, T* gradient, Matrix<T>* dX, T scale,
                Workspace& workspace) const {
     using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
     const bool logits = detail::uses_logits("loss", loss, self().output_activation());
     const bool backward = gradient != nullptr;
     const Index tile = detail::tile_samples<T>(values_per_sample(backward), samples.count);
-    prepare(L, workspace, tile, samples.n_y, backward, dX != nullptr);
+    if (!prepare(L, workspace, tile, samples.n_y, backward, dX != nullptr)) samples.repeated = false;
     Sum sum(0);
     for (Index first = 0; first < samples.count; first += tile) {
       const Index t = (std::min)(tile, samples.count - first);

@@ -10,6 +10,7 @@
 #include "shallow/types.hpp"
 
 #include <concepts>
+#include <limits>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -246,12 +247,12 @@ bool knows_labels(const L& loss) {
 
 /// What Y may be: targets of `rows` rows; class labels, too, or alone where a vector of integers was given.
 template <class L>
-EIGEN_DONT_INLINE std::string targets_text(const L& loss, Index n_y, Index m, bool integers) {
+EIGEN_DONT_INLINE std::string targets_text(const L& loss, Index rows, Index m, bool integers) {
   const bool labels = knows_labels(loss);
   std::string text;
   if (!labels || !integers) {
-    text = shape_text(target_rows(loss, n_y), m);
-    text.append(requires { loss.target_rows(n_y); } ? " (target_rows x m)" : " (n_y x m)");
+    text = shape_text(rows, m);
+    text.append(requires { loss.target_rows(rows); } ? " (target_rows x m)" : " (n_y x m)");
   }
   if (labels) text += numbered(integers ? "" : " or ", m) + " integer labels";
   return text;
@@ -274,7 +275,7 @@ template <class Target, class Y>
 auto as_row(const char* function, const Y& y) {
   Eigen::Matrix<Target, Dynamic, Dynamic, Eigen::ColMajor> row(1, y.size());
   for (Index j = 0; j < y.size(); ++j) {
-    const auto label = y.rows() == 1 ? y.coeff(0, j) : y.coeff(j, 0);
+    const auto label = +(y.rows() == 1 ? y.coeff(0, j) : y.coeff(j, 0));  // a char counts as the int that it is
     if constexpr (std::is_same_v<Target, int> && sizeof(label) >= sizeof(int)) {
       if (!std::in_range<int>(label)) {
         raise_expected<ValueError>(function, "Y", "whole numbers in the range of int", std::to_string(label));
@@ -291,8 +292,7 @@ auto as_row(const char* function, const Y& y) {
 /// \throws ShapeError `target`: expected what targets_text says
 template <class T, class L, class Y, class F>
 decltype(auto) with_targets(const char* function, const char* target, const L& loss, const Eigen::DenseBase<Y>& given,
-                            Index n_y, Index m, F&& f) {
-  const Index rows = target_rows(loss, n_y);
+                            Index rows, Index m, F&& f) {
   const Y& y = given.derived();
   [[maybe_unused]] const bool is_vector = y.rows() == 1 || y.cols() == 1;
   if constexpr (holds_integers<Y>) {
@@ -308,7 +308,7 @@ decltype(auto) with_targets(const char* function, const char* target, const L& l
     }
   }
   if (y.rows() != rows || y.cols() != m) {
-    raise_expected<ShapeError>(function, target, targets_text(loss, n_y, m, holds_integers<Y> && is_vector),
+    raise_expected<ShapeError>(function, target, targets_text(loss, rows, m, holds_integers<Y> && is_vector),
                                shape_text(y.rows(), y.cols()));
   }
   if constexpr (holds_integers<Y>) {
@@ -338,11 +338,11 @@ inline void require_parameters(const char* function, Index count) {
 /// Calls f(samples) once what every entrance asks of samples to learn from is seen: shapes that agree, at least one
 /// sample, finite X, targets that the loss takes.
 template <class T, class L, class X, class Y, class F>
-decltype(auto) with_samples(const char* function, const L& loss, const X& x, const Y& y, Index n_x, Index n_y, F&& f,
-                            const char* target = "Y") {
+decltype(auto) with_samples(const char* function, const L& loss, const X& x, const Y& y, Index n_x, Index n_y,
+                            Index rows, F&& f, const char* target = "Y") {
   check_input(function, x, n_x);
   if (x.cols() == 0) raise_expected<ShapeError>(function, "X", "at least one sample (column)", shape_text(n_x, 0));
-  return with_targets<T>(function, target, loss, y, n_y, x.cols(), [&](const auto& targets) -> decltype(auto) {
+  return with_targets<T>(function, target, loss, y, rows, x.cols(), [&](const auto& targets) -> decltype(auto) {
     check_finite(function, "X", x);
     check_targets(loss, function, targets, n_y);
     return f(all_samples<T>(x, targets));
@@ -355,10 +355,13 @@ decltype(auto) with_model_samples(const char* function, const M& model, const L&
   using T = typename M::Scalar;
   require_parameters(function, model.parameters().size());
   if constexpr (requires { model.n_x() + model.n_y(); }) {
-    return with_samples<T>(function, loss, x, y, model.n_x(), model.n_y(), f);
+    const Index n_y = model.n_y();
+    return with_samples<T>(function, loss, x, y, model.n_x(), n_y, target_rows(loss, n_y), f);
   } else {
+    // Of its outputs nothing is known: any number of rows, any class.
     const bool labels = holds_integers<Y> && y.size() == x.cols();
-    return with_samples<T>(function, loss, x, y, x.rows(), labels ? 1 : y.rows(), f);
+    return with_samples<T>(function, loss, x, y, x.rows(), labels ? (std::numeric_limits<Index>::max)() : y.rows(),
+                           labels ? 1 : y.rows(), f);
   }
 }
 

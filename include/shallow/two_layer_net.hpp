@@ -39,7 +39,8 @@ class TwoLayerNet : public Network<Layer<T, Hidden, Features, HiddenUnits>, Laye
   using Model = TwoLayerNet;
 
   /// n_x features, n_h hidden units, n_y outputs.
-  /// \throws ValueError n_0, n_1, n_2: expected >= 1; and what an activation refuses of its settings
+  /// \throws ValueError n_0, n_1, n_2: expected >= 1; n_in, n_out: expected a layer that memory can hold; and what an
+  ///         activation refuses of its settings
   /// \throws ShapeError n_0, n_1, n_2: expected the size that the type says
   TwoLayerNet(Width n_x, Width n_h, Width n_y, const Options& options = {})
       : Base({n_x.value(), n_h.value(), n_y.value()}, {options.hidden, options.output},
