@@ -93,7 +93,7 @@ endif()
 # ---- All of them ----------------------------------------------------------------------------------------------------
 
 # A page with programs that nobody tests would rot unseen.
-set(tested_pages tutorial gradient-checking own-activation own-parts real-time reinforcement-learning python index
+set(tested_pages tutorial training gradient-checking own-activation own-parts real-time reinforcement-learning python index
     install zh/tutorial model-files)
 file(GLOB_RECURSE pages RELATIVE "${PROJECT_SOURCE_DIR}/docs" "${PROJECT_SOURCE_DIR}/docs/*.md")
 foreach(page IN LISTS pages)
