@@ -41,7 +41,11 @@ concept RangeOf = std::ranges::forward_range<const R> && std::ranges::common_ran
 class OutputLoss {
  public:
   /// Which one it is.
-  enum class Kind { binary_cross_entropy, categorical_cross_entropy, mean_squared_error };
+  enum class Kind {
+    binary_cross_entropy,       ///< BinaryCrossEntropy
+    categorical_cross_entropy,  ///< CategoricalCrossEntropy
+    mean_squared_error          ///< MeanSquaredError
+  };
   /// Y may be class labels, where it stands for CategoricalCrossEntropy.
   static constexpr bool takes_labels = true;
 
