@@ -276,19 +276,19 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
   /// \throws ValueError as above; widths: expected one more than activations
   template <detail::RangeOf<Width> Widths, detail::RangeOf<AnyActivation<T>> Activations>
   DynamicNetwork(const Widths& widths, const Activations& activations, const NetworkOptions& options = {})
-      : DynamicNetwork(checked_front(widths, activations), specs(std::ranges::begin(widths), activations), options) {}
+      : DynamicNetwork(made(widths, activations, options)) {}
 
   /// The same, one of the two in braces.
   /// \throws ValueError as above
   template <detail::RangeOf<Width> Widths>
   DynamicNetwork(const Widths& widths, std::initializer_list<AnyActivation<T>> activations,
                  const NetworkOptions& options = {})
-      : DynamicNetwork(checked_front(widths, activations), specs(std::ranges::begin(widths), activations), options) {}
+      : DynamicNetwork(made(widths, activations, options)) {}
   /// The same.
   /// \throws ValueError as above
   template <std::size_t N, detail::RangeOf<AnyActivation<T>> Activations>
   DynamicNetwork(const Width (&widths)[N], const Activations& activations, const NetworkOptions& options = {})
-      : DynamicNetwork(checked_front(widths, activations), specs(std::begin(widths), activations), options) {}
+      : DynamicNetwork(made(widths, activations, options)) {}
 
   /// An independent copy.
   DynamicNetwork(const DynamicNetwork&) = default;
@@ -358,8 +358,9 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
 
   static constexpr bool fixed_sizes = false;
 
+  /// A network of ranges whose lengths are seen to fit before any is read.
   template <class Widths, class Activations>
-  static Width checked_front(const Widths& widths, const Activations& activations) {
+  static DynamicNetwork made(const Widths& widths, const Activations& activations, const NetworkOptions& options) {
     const auto given = std::distance(std::ranges::begin(widths), std::ranges::end(widths));
     const auto layers = std::distance(std::ranges::begin(activations), std::ranges::end(activations));
     if (given != layers + 1) {
@@ -367,7 +368,7 @@ class DynamicNetwork : public Stack<DynamicNetwork<T>, T> {
                                          detail::to_text(layers + 1) + ", one more than activations",
                                          detail::to_text(given));
     }
-    return *std::ranges::begin(widths);
+    return DynamicNetwork(*std::ranges::begin(widths), specs(std::ranges::begin(widths), activations), options);
   }
   /// The layers whose widths follow the one that `width` points to.
   template <class Iterator, class Activations>
