@@ -30,9 +30,6 @@ class BatchPass {
     if constexpr (takes_samples) model.reserve(all_, workspace_);
   }
 
-  /// Nothing that the workspace holds of the samples is to be used again.
-  void renew() { loaded_ = false; }
-
   /// J of `count` samples from `first` on, in the given order if there is one; the gradient, too, unless it is null.
   T operator()(const M& model, Index first, Index count, const Index* order, Vector<T>* gradient) {
     if constexpr (takes_samples) {

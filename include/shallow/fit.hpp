@@ -324,23 +324,21 @@ class SizesKept {
   explicit SizesKept(M& model)
       : blocks_(std::as_const(model).parameter_blocks()), count_(model.parameters().size()), place_(model) {}
 
-  /// Whether the parameters lie elsewhere than before, as after an assignment.
   /// \throws ShapeError model: expected N parameters, as before the callback; expected the blocks of before the
   /// callback
-  bool moved(M& model) {
+  void keep(M& model) {
     if (const Index count = model.parameters().size(); count != count_) {
       raise_expected<ShapeError>("fit", "model", numbered("", count_) + " parameters, as before the callback",
                                  to_text(count));
     }
     const Place now(model);
-    if (now == place_) return false;
+    if (now == place_) return;
     const auto blocks = std::as_const(model).parameter_blocks();
     if (blocks != blocks_) {
       raise_expected<ShapeError>("fit", "model", blocks_text(blocks_) + ", as before the callback",
                                  blocks_text(blocks));
     }
     place_ = now;
-    return true;
   }
 
  private:
@@ -432,14 +430,10 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
 
   std::vector<T> candidate = good_parameters;
   auto candidate_optimizer = good_optimizer;
-  // Calls it if there is something to call. True once the model's storage is another, so that no copy made of it holds.
-  bool moved = false;
   const auto call = [&](const Callback& callback, const Progress& progress) {
     if (!callback) return;
     if (!callback(progress)) history.reason = StopReason::callback;
-    if (!sizes.moved(model)) return;
-    pass.renew();
-    moved = true;
+    sizes.keep(model);
   };
   for (Index epoch = state.epochs + 1; epoch <= last; ++epoch) {
     if (shuffled) {
@@ -474,7 +468,7 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
     if (!all_finite(model.parameters())) return diverged(epoch, "a parameter");
     if (!whole) break;
     if constexpr (!std::is_same_v<std::remove_cvref_t<ValidationPass>, Absent>) {
-      progress.validation_loss = static_cast<double>(validate(model, std::exchange(moved, false)));
+      progress.validation_loss = static_cast<double>(validate(model));
       progress.has_validation = true;
       history.validation_loss.push_back(progress.validation_loss);
     }
@@ -563,10 +557,7 @@ History fit(M& model, const Eigen::DenseBase<X>& x, const Y& y, const O& optimiz
         using Target = std::remove_cvref_t<decltype(*held_out.y)>;
         detail::BatchPass<M, T, Target, L> pass(held_out, loss, held_out.count, false);
         pass.reserve(model);
-        const auto validate = [&](const M& trained, bool moved) {
-          if (moved) pass.renew();
-          return pass(trained, 0, held_out.count, nullptr, nullptr);
-        };
+        const auto validate = [&](const M& trained) { return pass(trained, 0, held_out.count, nullptr, nullptr); };
         return detail::fit_samples(model, samples, loss, optimizer, options, state, validate);
       };
       return detail::with_model_samples("fit: validation", model, loss, validation_x, validation_y, train);
