@@ -115,7 +115,9 @@ inline bool fits_memory(std::uintmax_t size, std::uintmax_t times) {
   // What is small is not asked for twice.
   constexpr std::uintmax_t little = std::uintmax_t{1} << 20U;
   if (size * times < little) return true;
-  void* volatile probe = std::malloc(static_cast<std::size_t>(size * times));  // else a compiler may leave it out
+  // volatile: else a compiler may leave the allocation out, or warn of a constant size that was refused above.
+  const volatile auto bytes = static_cast<std::size_t>(size * times);
+  void* volatile probe = std::malloc(bytes);
   const bool given = probe != nullptr;
   std::free(probe);
   return given;
