@@ -92,6 +92,14 @@ TEST_CASE("layer: first weights follow the activation unless an initializer is n
   CHECK_FALSE(Layer<double, shallow::Tanh>(3, 2, {.seed = 1}) == Layer<double, shallow::Tanh>(3, 2, {.seed = 2}));
 }
 
+TEST_CASE("layer: the bias is zero, whatever was in its memory before") {
+  for (const Index n : {3, 30, 300}) {
+    // Memory that was given back is the first to be given out again.
+    { const shallow::Vector<double> before = shallow::Vector<double>::Constant((n + 1) * n, 7); }
+    CHECK(Layer<double, Tanh>(n, n).bias().isZero(0));
+  }
+}
+
 TEST_CASE("layer: RTNeural's copy of a dense layer dropped its weights; ours is a value") {
   using Dense = Layer<float, shallow::ReLU>;
   static_assert(std::is_copy_constructible_v<Dense> && std::is_copy_assignable_v<Dense>);
@@ -106,6 +114,15 @@ TEST_CASE("layer: RTNeural's copy of a dense layer dropped its weights; ours is 
   CHECK(copy == original);
   const Dense moved = std::move(copy);
   CHECK(moved == original);
+}
+
+TEST_CASE("layer: the same numbers in another shape are another layer") {
+  Layer<double, Tanh> square(2, 2);
+  Layer<double, Tanh> flat(1, 3);
+  square.parameters().setOnes();
+  flat.parameters().setOnes();
+  REQUIRE(square.parameters() == flat.parameters());
+  CHECK_FALSE(square == flat);
 }
 
 namespace {

@@ -475,7 +475,8 @@ TEST_CASE("network: widths are written the same way for every kind of network, i
   // No network of one layer could be made so: the braces were taken for a layer, too.
   const Network<Layer<double, Sigmoid>> single({2, 1});
   CHECK(single.parameter_count() == 3);
-  // What no Index holds is no width.
+  // What no Index holds is no width, and stays on its side of zero.
+  CHECK(shallow::Width(std::numeric_limits<std::size_t>::max()).value() == std::numeric_limits<Index>::max());
   CHECK_THROWS_AS(One(std::numeric_limits<std::size_t>::max(), 4), ValueError);
   CHECK_THROWS_WITH_AS(One(-1, 4), "Layer: n_in: expected >= 1, given -1", ValueError);
 }

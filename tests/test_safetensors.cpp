@@ -96,6 +96,16 @@ TEST_CASE_TEMPLATE("safetensors: what is saved is loaded, every kind of network,
   round_trip(DynamicNetwork<T>(4, {{9, LeakyReLU{.slope = 0.1}}, {3, ReLU{}}, {6, Softmax{}}}, {.seed = 6}));
 }
 
+TEST_CASE("safetensors: the data begin at a multiple of eight bytes, however long the header is") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.safetensors";
+  for (std::size_t letters = 1; letters <= 8; ++letters) {
+    io::save(Layer<double, Tanh>(3, 1), path, {.classes = {"b", std::string(letters, 'a')}});
+    const std::string bytes = content_of(path);
+    CHECK((bytes.size() - 4 * sizeof(double)) % 8 == 0);
+  }
+}
+
 TEST_CASE("safetensors: names, shapes, order and numbers are PyTorch's") {
   const TemporaryFolder folder;
   Layer<float, Tanh> layer(3, 2);
