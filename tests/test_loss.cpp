@@ -687,6 +687,9 @@ TEST_CASE_TEMPLATE("Of many numbers that are not finite the first is named, samp
                        "fit: X: expected finite numbers, given nan in row 0, column 0", ValueError);
   CHECK_THROWS_WITH_AS(check_finite("fit", "X", X.rightCols(3)),
                        "fit: X: expected finite numbers, given inf in row 0, column 2", ValueError);
+  X(2, 5) = T(not_a_number);  // of two in a column it is the first that is named
+  CHECK_THROWS_WITH_AS(check_finite("fit", "X", X.rightCols(1)),
+                       "fit: X: expected finite numbers, given inf in row 0, column 0", ValueError);
   CHECK_NOTHROW(check_finite("fit", "X", X.leftCols(1)));
   // Mantissas of all kinds beside the exponent of what is not finite.
   if constexpr (std::is_same_v<T, float>) {

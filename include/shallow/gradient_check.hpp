@@ -76,16 +76,19 @@ class DifferenceComparison {
     double difference = 0;
     double analytic = 0;
     double numeric = 0;
+    double unknown = 0;
     double worst_entry = -1;
     Index worst_index = 0;
     double worst_numeric = 0;
     for (Index i = 0; i < size; ++i) {
       const auto g = static_cast<double>(gradient(i));
+      const double rounding = noise_ / first_step(theta(i));
       const double ga = derivative(theta(i), J, g);
       const double off = (std::abs)(g - ga);
       difference += off * off;
       analytic += g * g;
       numeric += ga * ga;
+      unknown += rounding * rounding;
       if (is_finite(worst_entry) && (worst_entry < off || !is_finite(off))) {  // NaN counts as the worst
         worst_entry = off;
         worst_index = i;
@@ -94,7 +97,7 @@ class DifferenceComparison {
     }
     const double norm = std::sqrt(analytic) + std::sqrt(numeric);
     const double apart = std::sqrt(difference);
-    const double rounding = noise_ / step_ * std::sqrt(double(size));
+    const double rounding = std::sqrt(unknown);
     const bool measured = !(rounding >= share_ * norm);  // NaN counts as measured: it is an error, not a small number
     // Where the rounding is a large share, it takes more than that to call a gradient wrong.
     double relative = norm == 0 ? 0 : (std::max)(apart - (measured ? 1 : 10) * rounding, 0.0) / norm;
@@ -164,6 +167,9 @@ class DifferenceComparison {
     return most;
   }
 
+  /// As long against a number above one as the step of the options against one.
+  double first_step(const T& theta) const { return step_ * (std::max)(1.0, (std::abs)(static_cast<double>(theta))); }
+
   /// (J(theta + e) - J(theta - e)) / 2e. An entry that disagrees with g is measured again with smaller steps: a corner
   /// (of ReLU, say) within the step moves out of it, whereas a wrong g disagrees at every step. What is measured again
   /// counts if it agrees better by more than rounding: the smaller a step, the more of it.
@@ -172,7 +178,7 @@ class DifferenceComparison {
     const T kept = theta;
     double best = 0;
     double most = std::numeric_limits<double>::infinity();
-    double step = step_ * (std::max)(1.0, (std::abs)(static_cast<double>(kept)));
+    double step = first_step(kept);
     for (int attempt = 0; attempt < 3; ++attempt, step /= 10) {
       theta = kept + T(step);
       const T above = theta;
