@@ -414,6 +414,18 @@ TEST_CASE("fit: a loss that turns infinite stops with the parameters of the last
       fit(shorter, X, Y, wild, {.epochs = history.epochs() - 1});
       CHECK(net == shorter);
       CHECK(state.optimizer.steps == history.epochs() - 1);
+    } else {
+      // The same of the last batch's share of it: as after all steps of that epoch but one.
+      Linear again(1, 1, {.seed = 1});
+      shallow::Vector<double> before_last_step;
+      const auto record = [&](const shallow::Progress& progress) {
+        if (progress.epoch == history.epochs() && progress.batch == progress.batches - 1) {
+          before_last_step = again.copy_parameters();
+        }
+      };
+      fit(again, X, Y, wild, {.epochs = history.epochs(), .batch_size = batch_size, .on_batch = record});
+      CHECK(net.parameters() == before_last_step);
+      CHECK(state.optimizer.steps == 4 * history.epochs() - 1);
     }
   }
 }
