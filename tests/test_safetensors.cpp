@@ -106,6 +106,23 @@ TEST_CASE("safetensors: the data begin at a multiple of eight bytes, however lon
   }
 }
 
+TEST_CASE("safetensors: a file of another kind was told by a number of 15 digits") {
+  const TemporaryFolder folder;
+  CHECK(refused(folder, std::string("\x93NUMPY\1\0", 8)) ==
+        "a safetensors file, its header of at most 1048576 bytes, given a .npy file");
+  // A header may be as long as the first bytes of a gzip file say.
+  const std::string header = R"({"__metadata__":{"a":")" + std::string(0x8B1F - 25, 'a') + R"("}})";
+  REQUIRE(header.size() == 0x8B1F);
+  CHECK(refused(folder, safetensors(header, "")) == "at least one layer, given no tensors");
+  CHECK(
+      refused(
+          folder,
+          safetensors(
+              R"({"__metadata__":{"shallow.checkpoint":"1"},"parameters":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+              std::string(4, '\0'))) ==
+      "tensors named as '0.weight' and '0.bias', given a checkpoint, which Checkpoint::resume reads");
+}
+
 TEST_CASE("safetensors: names, shapes, order and numbers are PyTorch's") {
   const TemporaryFolder folder;
   Layer<float, Tanh> layer(3, 2);

@@ -592,6 +592,15 @@ auto fit(const detail::Anything&, const detail::Anything&, const detail::Anythin
                 "Adam{.learning_rate = 0.01}, {.epochs = 10})");
   return History();
 }
+/// \private What may follow the options, or a number of epochs, in the place of the options.
+template <class M, class X, class Y, class O, class Options, class... Extras>
+  requires(detail::TrainingArguments<M, X, Y, O> && !std::is_convertible_v<Options, const FitOptions&>)
+auto fit(M&&, const X&, const Y&, const O&, Options&&, Extras&&...) {
+  static_assert(detail::never<Options>,
+                "shallow: the options are missing before what may follow them: fit(net, X, Y, Adam{}, {.epochs = 10}, "
+                "Validation(X_v, Y_v)), or {} for the defaults");
+  return History();
+}
 /// \private Options that there are none of.
 template <class... Extras>
 auto fit(const detail::Anything&, const detail::Anything&, const detail::Anything&, const detail::Anything&,

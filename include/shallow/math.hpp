@@ -155,6 +155,16 @@ concept DenseExpression = requires(const T& x) {
   detail::takes_dense(x);
 };
 
+/// True, or an error of the compiler.
+template <class X>
+constexpr bool require_matrix() {
+  static_assert(
+      DenseExpression<X>,
+      "shallow: X is no matrix of Eigen: Eigen::Map<const shallow::Matrix<double>>(data, n_x, m) makes one of "
+      "numbers in memory");
+  return true;
+}
+
 template <class T>
 concept Number = !DenseExpression<T> && !std::integral<T> && Scalar<T>;
 

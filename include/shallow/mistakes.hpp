@@ -55,9 +55,7 @@ constexpr bool require_model() {
 
 template <class X, class Y>
 constexpr bool require_samples() {
-  static_assert(DenseExpression<X>,
-                "shallow: X is no matrix of Eigen: Eigen::Map<const shallow::Matrix<double>>(data, n_x, "
-                "m) makes one of numbers in memory");
+  require_matrix<X>();
   static_assert(Targets<Y>,
                 "shallow: Y is neither a matrix of Eigen nor integers side by side in memory, as labels are in a "
                 "std::vector<int> (not in a std::vector<bool>): Eigen::Map<const shallow::Matrix<double>>(data, n_y, "

@@ -286,6 +286,24 @@ class Stack {
     });
   }
 
+  /// \private No matrix: said in the compiler's first lines.
+  template <class X>
+    requires(!detail::DenseExpression<X>)
+  auto predict(const X&) const {
+    static_assert(detail::require_matrix<X>());
+    return Matrix<T>();
+  }
+  /// \private Storage that cannot be written to in place.
+  template <class X, class A>
+    requires(!detail::DenseExpression<X> || !std::is_convertible_v<A, Eigen::Ref<Matrix<T>>>)
+  auto predict(const X&, A&&, Workspace&) const {
+    static_assert(detail::require_matrix<X>());
+    static_assert(
+        std::is_convertible_v<A, Eigen::Ref<Matrix<T>>>,
+        "shallow: A, where the outputs go, lies column after column, has the network's number type and can be "
+        "written to: a shallow::Matrix, whole columns or a block of one, or an Eigen::Map");
+  }
+
   /// J on the samples X (n_x x m), Y (n_y x m, or m class labels).
   /// \throws ShapeError, ValueError as `fit` does for X and Y
   template <class X, Targets Y, class L>

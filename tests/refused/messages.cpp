@@ -161,6 +161,15 @@ int main() {
   fit(net, X, Y, Adam{}, {.epochs = "10"});
 #elif MISTAKE == 5  // says: FitOptions
   fit(net, X, Y, Adam{}, {.epohcs = 10});
+#elif MISTAKE == 6  // says: the options are missing before what may follow them
+  fit(net, X, Y, Adam{}, Validation(X, Y));
+#elif MISTAKE == 7  // says: the options are missing before what may follow them
+  TrainingState<Adam, double> state;
+  fit(net, X, Y, Adam{}, state);
+#elif MISTAKE == 8  // says: the options are missing before what may follow them
+  fit(net, X, Y, Adam{}, BinaryCrossEntropy{});
+#elif MISTAKE == 9  // says: the options are missing before what may follow them
+  fit(net, X, Y, Adam{}, 100);
 #else
   fit(net, X, Y, Adam{.learning_rate = 0.1}, {.epochs = 10, .batch_size = 2, .shuffle = false});
   fit(net, X, Y, Adam{}, {});
@@ -346,8 +355,21 @@ int main() {
   const auto view = Net({2, 4, 1}, {.seed = 1}).layer<0>();
 #elif MISTAKE == 108  // says: a view of a model that is about to be gone
   const auto view = DynamicNetwork<double>({2, 1}, {Sigmoid{}}).layer(0);
+#elif MISTAKE == 109  // says: X is no matrix of Eigen
+  (void)net.predict(std::vector<double>{1, 2});
+#elif MISTAKE == 110  // says: A, where the outputs go, lies column after column
+  Net::Workspace kept;
+  Matrix<double> outputs(3, X.cols());
+  net.predict(X, outputs.row(1), kept);
+#elif MISTAKE == 111  // says: A, where the outputs go, lies column after column
+  Net::Workspace kept;
+  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> outputs(1, X.cols());
+  net.predict(X, outputs, kept);
 #else
   const std::size_t n_h = 4;
+  Net::Workspace kept;
+  Matrix<double> outputs(3, X.cols());
+  net.predict(X, outputs.middleRows(1, 1), kept);
   (void)net.layer<0>().weights();
   Network<Layer<double, Sigmoid>> single({2, 1});
   fit(single, X, Y, Adam{});

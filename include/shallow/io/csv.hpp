@@ -236,7 +236,9 @@ io::CsvTable<T> csv_table(const std::filesystem::path& path, std::string_view te
       if (!(missing && options.missing_as_nan) && (!parse_number(word, number) || !finite_number(number))) {
         std::string where = numbered("a number in column ", count);
         if (count <= table.names.size()) where.append(" (").append(quoted_excerpt(table.names[count - 1])).append(")");
-        reader.fail(reader.line(), where, missing ? "nothing (a missing value)" : quoted_excerpt(word));
+        std::string given = word.empty() ? "nothing" : quoted_excerpt(word);
+        if (missing) given.append(" (a missing value)");
+        reader.fail(reader.line(), where, given);
       }
       values.push_back(number);
     }

@@ -128,7 +128,8 @@ inline constexpr std::string_view kFirmwareFile =
 
 #include <cmath>
 
-// Inline: what is in it is named as if it were not, and may have the name of a function of C.
+// Inline: what is in it is named as if it were not. With the name of a function of C, @{name}::predict is still this
+// one's; the function is then std::@{name}, for @{name} alone is either.
 inline namespace shallow_firmware {
 namespace @{name} {
 

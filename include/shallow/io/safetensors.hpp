@@ -129,7 +129,9 @@ class ModelFile : public SafetensorsFile {
       // A place has one spelling: "00.weight" beside "0.weight" would be a second layer there.
       if (std::to_string(place) != tensor.name.substr(0, point) || place < 0 ||
           (kind != ".weight" && kind != ".bias")) {
-        fail("tensors named as '0.weight' and '0.bias'", quoted_excerpt(tensor.name));
+        const bool is_checkpoint = !text("shallow.checkpoint").empty();
+        fail("tensors named as '0.weight' and '0.bias'",
+             is_checkpoint ? "a checkpoint, which Checkpoint::resume reads" : quoted_excerpt(tensor.name));
       }
       found[place][kind == ".bias" ? 1 : 0] = &tensor;
     }

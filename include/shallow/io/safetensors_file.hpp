@@ -201,8 +201,9 @@ class SafetensorsFile {
     if (bytes_.size() < 8) fail("a safetensors file of at least 8 bytes", std::to_string(bytes_.size()));
     const std::uint64_t length = little_endian(bytes_.data(), 8);
     if (length > kSafetensorsHeaderLimit) {
+      const std::string_view other = other_format(bytes_);
       fail(numbered("a safetensors file, its header of at most ", kSafetensorsHeaderLimit) + " bytes",
-           std::to_string(length));
+           other.empty() ? std::to_string(length) : std::string(other));
     }
     if (length > bytes_.size() - 8) {
       fail(numbered("a header of ", length) + " bytes", std::to_string(bytes_.size() - 8) + " (truncated)");
