@@ -68,8 +68,7 @@ TEST_CASE("csv: missing values are errors with line and column, or NaN if asked 
   const TemporaryFolder folder;
   const std::string text = "\"a\n b\",c\n1,2\n,3\n";
   CHECK(refused(folder, text) == "a number in column 1 ('a? b') in line 4, given nothing (a missing value)");
-  CHECK(refused(folder, "1,NA\n", {.header = false}) ==
-        "a number in column 2 in line 1, given 'NA' (a missing value)");
+  CHECK(refused(folder, "1,NA\n", {.header = false}) == "a number in column 2 in line 1, given 'NA' (a missing value)");
   const auto table = read_csv(folder.file("a.csv", "a,b\n1,\nNA,NaN\nnull,\" \"\n"), {.missing_as_nan = true});
   CHECK(table.values(0, 0) == 1);
   CHECK(table.values.array().isNaN().count() == 5);

@@ -123,7 +123,8 @@ TEST_CASE("firmware: a small net in full, but for the functions that all have") 
 
 #include <cmath>
 
-// Inline: what is in it is named as if it were not, and may have the name of a function of C.
+// Inline: what is in it is named as if it were not. With the name of a function of C, flower::predict is still this
+// one's; the function is then std::flower, for flower alone is either.
 inline namespace shallow_firmware {
 namespace flower {
 
