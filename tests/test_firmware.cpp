@@ -123,8 +123,8 @@ TEST_CASE("firmware: a small net in full, but for the functions that all have") 
 
 #include <cmath>
 
-// Inline: what is in it is named as if it were not. With the name of a function of C, flower::predict is still this
-// one's; the function is then std::flower, for flower alone is either.
+// Inline: what is in it is named as if it were not. Its name may be that of a function of C, which is then called with
+// std:: before it, as the name alone may be either.
 inline namespace shallow_firmware {
 namespace flower {
 

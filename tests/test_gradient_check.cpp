@@ -321,15 +321,15 @@ TEST_CASE("gradient check: a corner nearer than a tenth of the step, and a param
   const auto near = check_gradients(net, X, Y);
   INFO(near.message);
   CHECK(near.passed);
-  // (w x)^2 with w = 1e6 and x = 1e-6: a step of 6e-6 would change nothing that J can tell. W is a block of its own:
-  // beside the derivative by b nothing would be seen of its own.
+  // (w x)^2 with w = 1e6 and x = 1e-6: a step of 6e-6 would change nothing that J can tell. In a layer W
+  // is a block by itself: in one block with b, whose derivative is 1e6 times as large, no error in W's would show.
   shallow::Layer<double, shallow::Identity> model(1, 1);
   model.parameters() << 1e6, 1;
   const Matrix<double> small_X = Eigen::RowVector2d(1e-6, 2e-6);
   const auto large = check_gradients(model, small_X, Y);
   INFO(large.message);
   CHECK(large.passed);
-  // What rounding explains was that of a step of 6e-6, and forgave a wrong gradient 4e-5 of it.
+  // It was reckoned by that step, and an error of 4e-5 forgiven.
   CHECK(large.blocks.at(0).rounding < 1e-9);
 }
 

@@ -82,7 +82,7 @@ class DifferenceComparison {
     double worst_numeric = 0;
     for (Index i = 0; i < size; ++i) {
       const auto g = static_cast<double>(gradient(i));
-      const double rounding = noise_ / first_step(theta(i));
+      const double rounding = noise_ / (step_ * length(theta(i)));
       const double ga = derivative(theta(i), J, g);
       const double off = (std::abs)(g - ga);
       difference += off * off;
@@ -153,8 +153,7 @@ class DifferenceComparison {
     const auto vary = [&](double step) {
       for (Index i = 0; i < size; ++i) {
         const T from = kept[static_cast<std::size_t>(i)];
-        const double length = (std::max)(1.0, (std::abs)(static_cast<double>(from)));
-        theta(i) = from + T((i % 2 == 0 ? step : -step) * length);
+        theta(i) = from + T((i % 2 == 0 ? step : -step) * length(from));
       }
       return T(J());
     };
@@ -167,8 +166,8 @@ class DifferenceComparison {
     return most;
   }
 
-  /// As long against a number above one as the step of the options against one.
-  double first_step(const T& theta) const { return step_ * (std::max)(1.0, (std::abs)(static_cast<double>(theta))); }
+  /// What the step of the options is multiplied by: against a number above one it is as long as against one.
+  static double length(const T& theta) { return (std::max)(1.0, (std::abs)(static_cast<double>(theta))); }
 
   /// (J(theta + e) - J(theta - e)) / 2e. An entry that disagrees with g is measured again with smaller steps: a corner
   /// (of ReLU, say) within the step moves out of it, whereas a wrong g disagrees at every step. What is measured again
@@ -178,7 +177,7 @@ class DifferenceComparison {
     const T kept = theta;
     double best = 0;
     double most = std::numeric_limits<double>::infinity();
-    double step = first_step(kept);
+    double step = step_ * length(kept);
     for (int attempt = 0; attempt < 3; ++attempt, step /= 10) {
       theta = kept + T(step);
       const T above = theta;

@@ -128,8 +128,8 @@ inline constexpr std::string_view kFirmwareFile =
 
 #include <cmath>
 
-// Inline: what is in it is named as if it were not. With the name of a function of C, @{name}::predict is still this
-// one's; the function is then std::@{name}, for @{name} alone is either.
+// Inline: what is in it is named as if it were not. Its name may be that of a function of C, which is then called with
+// std:: before it, as the name alone may be either.
 inline namespace shallow_firmware {
 namespace @{name} {
 
