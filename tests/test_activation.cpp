@@ -562,6 +562,11 @@ TEST_CASE_TEMPLATE("Softmax has the same bits column after column and row after 
     Softmax{}.forward(z, a);
     Softmax{}.forward(z_rows, a_rows);
     CHECK((a == a_rows).all());
+    // Backwards the order of the caller's matrices, and with it that of the sums, was taken over.
+    const auto dA = scattered<Eigen::Array<T, Dynamic, Dynamic>>(rows, 70).cos().eval();
+    const Eigen::Array<T, Dynamic, Dynamic, Eigen::RowMajor> dA_rows = dA;
+    CHECK((Softmax{}.backward_from_value(a, dA) == Softmax{}.backward_from_value(a_rows, dA_rows)).all());
+    CHECK((Softmax{}.backward_from_value(a, dA) == Softmax{}.backward_from_value(a_rows, dA)).all());
   }
 }
 

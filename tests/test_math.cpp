@@ -497,6 +497,11 @@ TEST_CASE_TEMPLATE("log_sum_exp: definition, shift, huge inputs", T, float, doub
       CHECK(std::abs(shallow::log_sum_exp(shifted) - shallow::log_sum_exp(x) - shift) <=
             8 * eps * std::max(T(200), shifted.abs().maxCoeff()));
       CHECK(shallow::log_sum_exp(x.matrix().transpose()) == shallow::log_sum_exp(x));
+      // A row among others, which is not side by side, was added up in another order.
+      Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> rows =
+          Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>::Zero(3, x.size());
+      rows.row(1) = x.matrix();
+      CHECK(shallow::log_sum_exp(rows.row(1)) == shallow::log_sum_exp(x));
     }
   }
   const T huge = largest_finite<T>;

@@ -305,9 +305,12 @@ typename Derived::Scalar log_sum_exp(const Eigen::DenseBase<Derived>& x) {
   const T shift = finite ? largest : T(0);
   // A sum of sums: in a single long one the roundings would add up.
   constexpr Index block = 64;
+  // Side by side, wherever x has them: the sum is then taken the same way, for the same bits.
+  Eigen::Array<T, Dynamic, 1, Eigen::ColMajor, int(block), 1> part;
   T sum(0);
   for (Index i = 0; i < values.size(); i += block) {
-    sum = T(sum + exp(values.segment(i, (std::min)(block, values.size() - i)).array() - shift).sum());
+    part = values.segment(i, (std::min)(block, values.size() - i)).array() - shift;
+    sum = T(sum + exp(part).sum());
   }
   return T(shift + log(sum));
 }

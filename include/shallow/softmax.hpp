@@ -98,8 +98,12 @@ struct Softmax {
   /// dJ/dZ (n x m) from A = softmax(Z) and dJ/dA, as a new array.
   template <detail::DenseExpression A, detail::DenseExpression D>
   auto backward_from_value(const A& a, const D& dA) const {
-    Eigen::Array<typename A::Scalar, Dynamic, Dynamic> d = dA.derived().array();
-    backward(a.derived().array(), d);
+    // Both column after column, whatever order the caller's have: the sums are then taken the same way, for the same
+    // bits.
+    using Columns = Eigen::Array<typename A::Scalar, Dynamic, Dynamic, Eigen::ColMajor>;
+    const Eigen::Ref<const Columns> values(a.derived().array());
+    Columns d = dA.derived().array();
+    backward(values, d);
     return d;
   }
   /// A = softmax(Z), into given storage of the same storage order; A may be Z.

@@ -295,7 +295,7 @@ void write_csv(const std::filesystem::path& path, const Eigen::DenseBase<Derived
                const std::vector<std::string>& names = {}, char separator = ',') {
   using T = typename Derived::Scalar;
   detail::check_separator("write_csv", separator);
-  const Eigen::Array<T, Dynamic, Dynamic> values = matrix.derived().array();
+  const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> values = matrix.derived().array();
   if (!names.empty() && static_cast<Index>(names.size()) != values.rows()) {
     detail::raise_expected<ShapeError>("write_csv", "names",
                                        "none or " + std::to_string(values.rows()) + ", one for every row",

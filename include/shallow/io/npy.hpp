@@ -214,7 +214,7 @@ namespace shallow::io {
 ///         dimensions, values of another type than T (objects, structures), a header of Python 2, a size that is not
 ///         that of the shape
 template <NpyValue T>
-Eigen::Matrix<T, Dynamic, Dynamic> read_npy(const std::filesystem::path& path) {
+Eigen::Matrix<T, Dynamic, Dynamic, Eigen::ColMajor> read_npy(const std::filesystem::path& path) {
   const std::string name = path.string();
   const auto fail = [&](std::string_view expected, std::string_view given) {
     detail::raise_expected<FileError>("read_npy", name, expected, given);
@@ -267,7 +267,7 @@ Eigen::Matrix<T, Dynamic, Dynamic> read_npy(const std::filesystem::path& path) {
 
   constexpr auto most = static_cast<std::uint64_t>((std::numeric_limits<Index>::max)());
   if (rows > most || cols > most) fail("dimensions that fit an Index", shape);
-  using Result = Eigen::Matrix<T, Dynamic, Dynamic>;
+  using Result = Eigen::Matrix<T, Dynamic, Dynamic, Eigen::ColMajor>;
   Result matrix = detail::within_memory("read_npy", path, "a .npy file", bytes.size(),
                                         [&] { return Result(static_cast<Index>(rows), static_cast<Index>(cols)); });
   const char* from = bytes.data() + start + length;
@@ -301,7 +301,7 @@ void write_npy(const std::filesystem::path& path, const Eigen::DenseBase<Derived
   std::string start("\x93NUMPY\x01\x00", 8);
   detail::append_little_endian(start, header.size(), 2);
 
-  const Eigen::Array<T, Dynamic, Dynamic> plain = values.derived().array();
+  const Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor> plain = values.derived().array();
   std::string bytes(static_cast<std::size_t>(plain.size()) * sizeof(T), '\0');
   std::size_t at = 0;
   const auto put = [&](const T& value) {
