@@ -15,6 +15,12 @@
 #include <string_view>
 #include <system_error>
 
+#if defined(__linux__) && !defined(__EMSCRIPTEN__)
+#define SHALLOW_TEST_EXCHANGE
+#include <atomic>
+#include <thread>
+#endif
+
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -73,3 +79,34 @@ std::string file_refusal(std::string_view function, const std::filesystem::path&
   if (!text.starts_with(start)) return "no refusal of the right form: " + text;
   return text.substr(start.size());
 }
+
+#ifdef SHALLOW_TEST_EXCHANGE
+/// Calls f() `times` times while now one file, now the other takes the place of `path`, by renaming.
+template <class F>
+void while_exchanged(const TemporaryFolder& folder, const std::filesystem::path& path, std::string_view one,
+                     std::string_view other, int times, F&& f) {
+  folder.file("one", one);
+  folder.file("other", other);
+  folder.file(path.filename().string(), other);
+  std::atomic<bool> done = false;
+  struct Joined {
+    std::atomic<bool>& done;
+    std::thread thread;
+    ~Joined() {
+      done = true;
+      thread.join();
+    }
+  };
+  const auto exchange = [&] {
+    for (bool first = false; !done; first = !first) {
+      // Links, so that nothing is written while the others read.
+      const std::filesystem::path beside = folder / "beside";
+      std::filesystem::create_hard_link(folder / (first ? "one" : "other"), beside);
+      std::filesystem::rename(beside, path);
+      std::filesystem::remove(beside);  // which is still there if both names were of one file
+    }
+  };
+  const Joined exchanger{done, std::thread(exchange)};
+  for (int i = 0; i < times; ++i) f();
+}
+#endif

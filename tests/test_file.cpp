@@ -605,3 +605,49 @@ TEST_CASE("file: a test could not make its folder while another removed its own 
   CHECK(!std::filesystem::exists(first));
   CHECK(TemporaryFolder().path() != first);
 }
+
+#ifdef SHALLOW_TEST_EXCHANGE
+TEST_CASE("file: one that took the place of another between two looks was read as long as the other") {
+  const TemporaryFolder folder;
+  const std::string small(10, 's');
+  const std::string large(2000, 'l');
+  int broken = 0;
+  while_exchanged(folder, folder / "a", small, large, 20'000, [&] {
+    const std::string bytes = read_file("test", folder / "a", "a file");
+    broken += bytes == small || bytes == large ? 0 : 1;
+  });
+  CHECK(broken == 0);
+}
+#endif
+
+TEST_CASE("file: a path with a zero byte stood for another file") {
+  const TemporaryFolder folder;
+  const auto good = folder.file("good", "old");
+  const std::filesystem::path path(good.string() + std::string("\0.csv", 5));
+  const std::string start = "test: " + good.string() + "?.csv: expected ";
+  CHECK(refusal<FileError>([&] { read_file("test", path, "a file"); }) ==
+        start + "a file, given a path with a zero byte");
+  CHECK(refusal<FileError>([&] { write_file("test", path, {"new"}); }) ==
+        start + "a file that can be written, given a path with a zero byte");
+  CHECK(content_of(good) == "old");
+}
+
+TEST_CASE_TEMPLATE("file: numbers too small to be normal came back as zero", T, float, double, long double) {
+  using Limits = std::numeric_limits<T>;
+  for (const T number : {Limits::denorm_min(), -Limits::denorm_min(), 5 * Limits::denorm_min(), Limits::min() / 2,
+                         Limits::min() - Limits::denorm_min()}) {
+    const std::string text = shallow::detail::exact_text(number);
+    CAPTURE(text);
+    T back = 1;
+    CHECK(shallow::detail::parse_number(text, back));
+    CHECK(back == number);
+  }
+  for (const char* const nothing : {"1e-9999", "-1e-9999"}) {
+    T back = 1;
+    CHECK(shallow::detail::parse_number(nothing, back));
+    CHECK(back == T(0));
+    CHECK(std::signbit(back) == (nothing[0] == '-'));
+  }
+  T back = 1;
+  CHECK_FALSE(shallow::detail::parse_number("1e9999", back));
+}

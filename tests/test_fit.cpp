@@ -793,6 +793,39 @@ TEST_CASE("fit: until_epoch counts what the state has done") {
   CHECK(fit(fresh_one, data.X, data.Y, Adam{}, {.until_epoch = 3}).epochs() == 3);
 }
 
+TEST_CASE("fit: the largest until_epoch overflowed the count, and training never ended") {
+  const Data data;
+  Net net = fresh();
+  shallow::TrainingState<Adam, double> state;
+  constexpr Index most = (std::numeric_limits<Index>::max)();
+  Index calls = 0;
+  const shallow::FitOptions options{.until_epoch = most, .on_epoch = [&](const shallow::Progress& progress) {
+                                      CHECK(progress.epoch > 0);
+                                      return ++calls < 3;
+                                    }};
+  CHECK(fit(net, data.X, data.Y, Adam{}, options, state).epochs() == 3);
+  // Up to the last epoch but one that an Index counts, and no further.
+  calls = 0;
+  state.epochs = most - 2;
+  const auto history = fit(net, data.X, data.Y, Adam{}, options, state);
+  CHECK(history.epochs() == 1);
+  CHECK(history.reason == StopReason::completed);
+  CHECK(state.epochs == most - 1);
+  CHECK(fit(net, data.X, data.Y, Adam{}, options, state).epochs() == 0);
+}
+
+TEST_CASE("fit: what the optimiser refuses of its settings and its state leaves model and state as they were") {
+  const Data data;
+  Net net = fresh();
+  shallow::TrainingState<GradientDescent, double> state;
+  state.optimizer.steps = -1;
+  const auto before = state;
+  CHECK_THROWS_WITH_AS(fit(net, data.X, data.Y, GradientDescent{}, {}, state),
+                       "GradientDescent: state: steps: expected 0 to 2^62 - 1, given -1", shallow::ValueError);
+  CHECK(state == before);
+  CHECK(net == fresh());
+}
+
 TEST_CASE("fit: epochs beside until_epoch, and counts below zero, are refused") {
   const Data data;
   Net net = fresh();

@@ -344,6 +344,24 @@ TEST_CASE("gradient check: settings are checked") {
   CHECK_THROWS_AS(check_gradients(net, X.topRows(2), Y), shallow::ShapeError);
 }
 
+TEST_CASE_TEMPLATE("gradient check: a step that changes no parameter gave 0 / 0, and a right gradient failed", T, float,
+                   double) {
+  const Matrix<T> X = Matrix<T>::Ones(3, 1);
+  const Matrix<T> Y = Matrix<T>::Ones(1, 1);
+  const shallow::Network<shallow::Layer<T, shallow::Tanh>, shallow::Layer<T, shallow::Sigmoid>> net(
+      {3, 2, 1}, {.seed = 1, .initializer = shallow::Initializer::glorot()});
+  const double epsilon = double(std::numeric_limits<T>::epsilon());
+  const std::string text =
+      "check_gradients: step: expected the machine epsilon of the number type or more, or 0, given " +
+      shallow::detail::to_text(epsilon / 2);
+  CHECK_THROWS_WITH_AS(check_gradients(net, X, Y, shallow::GradientCheckOptions{.step = epsilon / 2}), text.c_str(),
+                       shallow::ValueError);
+  const shallow::GradientCheck check = check_gradients(net, X, Y, shallow::GradientCheckOptions{.step = epsilon});
+  CAPTURE(check.message);
+  CHECK(check.message.starts_with("NOT MEASURED"));
+  CHECK(check.message.find("nan") == std::string::npos);
+}
+
 TEST_CASE_TEMPLATE("gradient check: right gradients of outputs far from zero were called wrong", T, float, double,
                    long double) {
   using Net = shallow::Network<shallow::Layer<T, shallow::Tanh>, shallow::Layer<T, shallow::Identity>>;

@@ -300,3 +300,17 @@ TEST_CASE("idx: a compressed file cut or changed anywhere is refused or means th
   twice.insert(twice.end(), whole.begin(), whole.end());
   CHECK(contains(idx_refusal(directory.plain(twice)), "given more data"));
 }
+
+#ifdef SHALLOW_TEST_EXCHANGE
+TEST_CASE("idx: a file that took the place of another between two looks was refused for the other's size") {
+  const Directory directory;
+  const auto bytes_of = [](std::uint32_t count) {
+    const Bytes bytes = idx(0x08, {count}, Bytes(count, 1));
+    return std::string(bytes.begin(), bytes.end());
+  };
+  int broken = 0;
+  while_exchanged(directory, directory / "labels", bytes_of(3), bytes_of(4000), 10'000,
+                  [&] { broken += idx_refusal(directory / "labels").empty() ? 0 : 1; });
+  CHECK(broken == 0);
+}
+#endif

@@ -122,6 +122,20 @@ TEST_CASE_TEMPLATE("network: random shapes agree with plain Eigen", T, float, do
   }
 }
 
+TEST_CASE("network: predict wrote past the end of columns that all lie in one place") {
+  const Matrix<double> X = shallow::RandomState(1).randn(2, 5);
+  const shallow::TwoLayerNet<double> net(2, 4, 1, {.seed = 1});
+  using Columns = Eigen::Map<Matrix<double>, 0, Eigen::OuterStride<>>;
+  Eigen::VectorXd storage = Eigen::VectorXd::Constant(5, 7);
+  decltype(net)::Workspace workspace;
+  CHECK_THROWS_WITH_AS(net.predict(X, Columns(storage.data(), 1, 5, Eigen::OuterStride<>(0)), workspace),
+                       "predict: A: expected columns that lie apart, given an outer stride of 0", ShapeError);
+  CHECK(storage == Eigen::VectorXd::Constant(5, 7));
+  // One column has nothing to lie apart from.
+  net.predict(X.leftCols(1), Columns(storage.data(), 1, 1, Eigen::OuterStride<>(0)), workspace);
+  CHECK(storage(0) == net.predict(X)(0, 0));
+}
+
 TEST_CASE("network: blocks, expressions, row-major matrices and other strides give the same as a plain matrix") {
   RandomState random(3);
   for (const Index width : {4, 64}) {

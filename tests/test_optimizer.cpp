@@ -540,3 +540,48 @@ TEST_CASE_TEMPLATE("A gradient of another size than the parameters is refused an
     CHECK(state == typename O::template State<double>{});
   }
 }
+
+namespace {
+
+/// `prepare`, and so fit, and `step` refuse with this text, and change nothing.
+template <class T, class O>
+void refuses_to_step(const O& optimizer, const State<O, T>& given, const std::string& text) {
+  State<O, T> state = given;
+  Vector<T> theta = start<T>();
+  CHECK_THROWS_WITH_AS(optimizer.prepare(theta.size(), state), text.c_str(), shallow::ValueError);
+  CHECK_THROWS_WITH_AS(optimizer.step(theta, gradient<T>(1), state), text.c_str(), shallow::ValueError);
+  CHECK(theta == start<T>());
+  CHECK(state == given);
+}
+
+}  // namespace
+
+TEST_CASE("Settings that the number type holds as 0, 1 or infinity were taken, and trained nothing") {
+  const std::string positive = " expected > 0 and finite in the number type of the parameters, given ";
+  for (const auto& [rate, text] : {std::pair{1e-300, "1e-300"}, std::pair{1e300, "1e+300"}}) {
+    refuses_to_step<float>(GradientDescent{rate}, {}, "GradientDescent: learning_rate:" + positive + text);
+    refuses_to_step<float>(Momentum{rate}, {}, "Momentum: learning_rate:" + positive + text);
+    refuses_to_step<float>(Adam{rate}, {}, "Adam: learning_rate:" + positive + text);
+    State<GradientDescent, double> state;
+    CHECK_NOTHROW(GradientDescent{rate}.prepare(5, state));
+  }
+  refuses_to_step<float>(Momentum{.momentum = 1 - 1e-12}, {},
+                         "Momentum: momentum: expected < 1 in the number type of the parameters, given 1");
+}
+
+TEST_CASE_TEMPLATE("A count of steps that no training comes to was taken", O, GradientDescent, Momentum, Adam) {
+  const char* const name = std::is_same_v<O, GradientDescent> ? "GradientDescent"
+                           : std::is_same_v<O, Momentum>      ? "Momentum"
+                                                              : "Adam";
+  Vector<double> theta = start<double>();
+  State<O, double> state;
+  O{}.step(theta, gradient<double>(1), state);
+  for (const std::int64_t steps :
+       {std::int64_t{-1}, std::int64_t{1} << 62U, (std::numeric_limits<std::int64_t>::max)()}) {
+    state.steps = steps;
+    refuses_to_step<double>(
+        O{}, state, std::string(name) + ": state: steps: expected 0 to 2^62 - 1, given " + std::to_string(steps));
+  }
+  state.steps = (std::int64_t{1} << 62U) - 1;
+  CHECK_NOTHROW(O{}.prepare(theta.size(), state));
+}

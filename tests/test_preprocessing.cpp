@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <sstream>
 #include <type_traits>
@@ -239,4 +240,109 @@ TEST_CASE("scaled: what was moved from is refused, and what is about to be gone 
   static_assert(std::is_same_v<decltype(StandardScaler(X).scales()), Vector<double>>);
   CHECK(make().net() == taken.net());
   CHECK(StandardScaler(X).means() == taken.scaler().means());
+}
+
+TEST_CASE_TEMPLATE("scaler: half precision left its range, or lost its digits in sums", T, Eigen::half,
+                   Eigen::bfloat16) {
+  const auto scaler_of = [](std::initializer_list<double> numbers) {
+    Matrix<T> X(1, Index(numbers.size()));
+    Index j = 0;
+    for (const double number : numbers) X(0, j++) = T(number);
+    return StandardScaler<T>(X);
+  };
+  const double tolerance = std::is_same_v<T, Eigen::half> ? 0x1p-10 : 0x1p-7;  // a unit in the last place of 1
+  // The mean was 60000, and so was the scale.
+  const auto large = scaler_of({60000, 40000});
+  CHECK(double(large.means()(0)) == doctest::Approx(50000).epsilon(tolerance));
+  CHECK(double(large.scales()(0)) == doctest::Approx(10000).epsilon(tolerance));
+  // In half precision 2048 + 1 = 2048.
+  Matrix<T> many(1, 5000);
+  for (Index j = 0; j < many.cols(); ++j) many(0, j) = T(double(j % 2));
+  const StandardScaler<T> of_many(many);
+  CHECK(double(of_many.means()(0)) == doctest::Approx(0.5).epsilon(tolerance));
+  CHECK(double(of_many.scales()(0)) == doctest::Approx(0.5).epsilon(tolerance));
+  // x - mean is beyond the range of half precision, (x - mean) / scale is not.
+  const double largest = double((std::numeric_limits<T>::max)());
+  const auto lopsided = scaler_of({largest, -largest, -largest});
+  const Matrix<T> scaled = lopsided.transform(Matrix<T>(Matrix<T>::Constant(1, 1, T(largest))));
+  CHECK(double(scaled(0, 0)) == doctest::Approx(std::sqrt(2.0)).epsilon(2 * tolerance));
+  // What rounds to nothing is the smallest number.
+  const double smallest = double(std::numeric_limits<T>::denorm_min());
+  const auto tiny = scaler_of({smallest, 0, 0});
+  CHECK(double(tiny.scales()(0)) == smallest);
+}
+
+namespace {
+
+/// A number of a narrow range, about which nobody says anything.
+struct Narrow {
+  float value = 0;
+
+  Narrow() = default;
+  explicit Narrow(double v) : value(held(v)) {}
+  static float held(double v) {
+    if (v > 60000 || v < -60000) return v > 0 ? INFINITY : -INFINITY;
+    return v < 2e-5 && v > -2e-5 ? 0 : float(v);
+  }
+  explicit operator double() const { return double(value); }
+  Narrow& operator+=(Narrow o) { return *this = *this + o; }
+  friend Narrow operator+(Narrow a, Narrow b) { return Narrow(double(a.value) + double(b.value)); }
+  friend Narrow operator-(Narrow a, Narrow b) { return Narrow(double(a.value) - double(b.value)); }
+  friend Narrow operator*(Narrow a, Narrow b) { return Narrow(double(a.value) * double(b.value)); }
+  friend Narrow operator/(Narrow a, Narrow b) { return Narrow(double(a.value) / double(b.value)); }
+  friend Narrow operator-(Narrow a) { return Narrow(-double(a.value)); }
+  friend bool operator<(Narrow a, Narrow b) { return a.value < b.value; }
+  friend Narrow sqrt(Narrow a) { return Narrow(std::sqrt(double(a.value))); }
+  friend bool isfinite(Narrow a) { return std::isfinite(a.value); }
+};
+
+}  // namespace
+
+template <>
+struct Eigen::NumTraits<Narrow> : Eigen::GenericNumTraits<Narrow> {
+  using Real = Narrow;
+  using NonInteger = Narrow;
+  using Nested = Narrow;
+  using Literal = Narrow;
+  enum {
+    IsComplex = 0,
+    IsInteger = 0,
+    IsSigned = 1,
+    RequireInitialization = 1,
+    ReadCost = 1,
+    AddCost = 1,
+    MulCost = 1
+  };
+  static Narrow epsilon() { return Narrow(1e-3); }
+};
+
+TEST_CASE("scaler: a unit beyond the range of a user's number type made every mean the largest number") {
+  for (const double unit : {20000.0, 15000.0, 1.0, 1e-4}) {
+    CAPTURE(unit);
+    Matrix<Narrow> X(1, 2);
+    X << Narrow(3 * unit), Narrow(2 * unit);
+    const StandardScaler<Narrow> scaler(X);
+    CHECK(double(scaler.means()(0)) / unit == doctest::Approx(2.5).epsilon(0.01));
+    CHECK(double(scaler.scales()(0)) / unit == doctest::Approx(0.5).epsilon(0.01));
+  }
+}
+
+TEST_CASE("scaler and scaled: columns that all lie in one place were written past their end") {
+  const Matrix<double> X = shallow::RandomState(1).randn(2, 5);
+  const StandardScaler scaler(X);
+  const Scaled model(scaler, shallow::TwoLayerNet<double>(2, 4, 1, {.seed = 1}));
+  using Columns = Eigen::Map<Matrix<double>, 0, Eigen::OuterStride<>>;
+  Vector<double> storage = Vector<double>::Constant(10, 7);
+  decltype(model)::Workspace workspace;
+  CHECK_THROWS_WITH_AS(scaler.transform(X, Columns(storage.data(), 2, 5, Eigen::OuterStride<>(0))),
+                       "StandardScaler: scaled: expected columns that lie apart, given an outer stride of 0",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(model.predict(X, Columns(storage.data(), 1, 5, Eigen::OuterStride<>(0)), workspace),
+                       "predict: A: expected columns that lie apart, given an outer stride of 0", ShapeError);
+  CHECK(storage == Vector<double>::Constant(10, 7));
+  model.predict(X, Columns(storage.data(), 1, 5, Eigen::OuterStride<>(2)), workspace);
+  for (Index j = 0; j < 5; ++j) {
+    CHECK(storage(2 * j) == model.predict(X)(0, j));
+    CHECK(storage(2 * j + 1) == 7);
+  }
 }

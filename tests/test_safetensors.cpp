@@ -364,6 +364,15 @@ TEST_CASE("safetensors: bad files are refused, and what is said") {
   // 2^63 + 1 times 2 is 2, modulo 2^64.
   CHECK(with("[1,2]", "[9223372036854775809,2]") == "as many bytes as the shape of '0.weight' needs, given 8");
   CHECK(with("[1,2]", "[0,2]") == "as many bytes as the shape of '0.weight' needs, given 8");
+  // A shape of no numbers was refused for its bytes, which are as many.
+  const auto of_nothing = [&](const std::string& shape) {
+    const std::string text = R"({"0.weight":{"dtype":"F32","shape":)" + shape +
+                             R"(,"data_offsets":[0,0]},"0.bias":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})";
+    return refused(folder, safetensors(text, std::string(4, '\0')), tanh);
+  };
+  CHECK(of_nothing("[0,2]") == "two dimensions >= 1 of '0.weight', given 0 x 2");
+  CHECK(of_nothing("[2,0]") == "two dimensions >= 1 of '0.weight', given 2 x 0");
+  CHECK(of_nothing("[9223372036854775809,0]") == "two dimensions >= 1 of '0.weight', given 9223372036854775809 x 0");
   CHECK(with("\"F32\"", "\"F33\"") == "a known 'dtype' for '0.weight', given 'F33'");
   CHECK(with("\"F32\"", "\"I32\"") == "numbers of type F32 or F64 in '0.weight', given 'I32'");
   CHECK(with("\"F32\"", "32") ==
@@ -420,6 +429,11 @@ TEST_CASE("safetensors: bad files are refused, and what is said") {
   CHECK(metadata("shallow.activations", "swish") ==
         "a known activation of layer 1, or one given to load, given 'swish'");
   CHECK(metadata("shallow.activations", "tanh, tanh") == "1 shallow.activations, one a layer, given 2");
+  // What stands behind the last comma was left out.
+  for (const char* const names : {"tanh, ", ", tanh", ", ", "tanh, , tanh"}) {
+    CHECK(metadata("shallow.activations", names) ==
+          "names separated by ', ' as shallow.activations, given '" + std::string(names) + "'");
+  }
   for (const char* slope :
        {"leaky_relu", "leaky_relu()", "leaky_relu(x)", "leaky_relu(-1)", "leaky_relu(inf)", "leaky_relu(1 )"}) {
     CAPTURE(slope);

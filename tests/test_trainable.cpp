@@ -5,6 +5,7 @@
 #include "shallow/gradient_check.hpp"
 #include "shallow/metrics.hpp"
 #include "shallow/network.hpp"
+#include "shallow/preprocessing.hpp"
 #include "shallow/trainable.hpp"
 
 #include "user_types.hpp"
@@ -19,6 +20,10 @@
 #include <string>
 #include <type_traits>
 #include <vector>
+
+#if __has_include(<unsupported/Eigen/AutoDiff>)
+#include <unsupported/Eigen/AutoDiff>
+#endif
 
 using shallow::accuracy;
 using shallow::Adam;
@@ -311,3 +316,44 @@ TEST_CASE("workspace: storage of labels in another order grows with the batch") 
     }
   }
 }
+
+#if __has_include(<unsupported/Eigen/AutoDiff>)
+TEST_CASE("a number type of Eigen's that converts to double by value() alone was a Scalar that few functions took") {
+  using T = Eigen::AutoDiffScalar<Eigen::Vector2d>;
+  static_assert(shallow::Scalar<T> && !std::is_constructible_v<double, T>);
+  const Matrix<double> numbers = RandomState(1).randn(2, 8);
+  const Matrix<T> X = numbers.cast<T>();
+  const Matrix<T> Y = (numbers.row(0).array() * numbers.row(1).array() > 0).cast<double>().cast<T>();
+  using Net = Network<Layer<T, shallow::Tanh>, Layer<T, shallow::Sigmoid>>;
+  using Same = Network<Layer<double, shallow::Tanh>, Layer<double, shallow::Sigmoid>>;
+  const shallow::NetworkOptions options{.seed = 1, .initializer = shallow::Initializer::glorot()};
+  Net net({2, 3, 1}, options);
+  Same same({2, 3, 1}, options);
+  const shallow::StandardScaler scaler(X);
+  const auto history = fit(net, scaler.transform(X), Y, Adam{.learning_rate = 0.1}, {.epochs = 20});
+  const Matrix<double> targets = Y.unaryExpr([](const T& y) { return y.value(); });
+  const auto expected = fit(same, shallow::StandardScaler(numbers).transform(numbers), targets,
+                            Adam{.learning_rate = 0.1}, {.epochs = 20});
+  CHECK(history.loss.back() == doctest::Approx(expected.loss.back()).epsilon(1e-9));
+  CHECK(check_gradients(net, X, Y));
+  CHECK(accuracy(net.predict(X), Y) >= 0.5);
+  Matrix<T> bad = X;
+  bad(1, 2) = T(std::numeric_limits<double>::quiet_NaN());
+  CHECK_THROWS_WITH_AS(shallow::StandardScaler{bad}, doctest::Contains("given nan in row 1, column 2"), ValueError);
+  CHECK_THROWS_WITH_AS(fit(net, bad, Y, Adam{}), doctest::Contains("given nan in row 1, column 2"), ValueError);
+  Matrix<T> beyond = Y;
+  beyond(0, 3) = T(1.5);
+  CHECK_THROWS_WITH_AS(fit(net, X, beyond, Adam{}), doctest::Contains("given 1.5 in row 0, column 3"), ValueError);
+  // The derivative of the output by an input goes through the whole network.
+  Matrix<T> seeded = X.leftCols(1);
+  for (Index i = 0; i < 2; ++i) seeded(i, 0).derivatives() = Eigen::Vector2d::Unit(i);
+  const Eigen::Vector2d slope = net.predict(seeded)(0, 0).derivatives();
+  for (Index i = 0; i < 2; ++i) {
+    Matrix<T> right = X.leftCols(1), left = right;
+    right(i, 0) += T(1e-6);
+    left(i, 0) -= T(1e-6);
+    const double difference = (net.predict(right)(0, 0).value() - net.predict(left)(0, 0).value()) / 2e-6;
+    CHECK(slope(i) == doctest::Approx(difference).epsilon(1e-6));
+  }
+}
+#endif

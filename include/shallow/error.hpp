@@ -12,6 +12,8 @@
 
 #include "shallow/types.hpp"
 
+#include <clocale>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -97,18 +99,26 @@ template <class Error>
   raise(Error(text));
 }
 
-/// A number as text, short and exact enough to recognise it.
+/// A number as text, short and exact enough to recognise it; with a point, whatever the locale's is.
 EIGEN_DONT_INLINE inline std::string to_text(double number) {
+  // printf may put a sign or more beside it.
+  if (number != number) return "nan";
   char buffer[32];
   std::snprintf(buffer, sizeof buffer, "%.9g", number);
-  return buffer;
+  std::string text = buffer;
+  const std::string_view point = std::localeconv()->decimal_point;
+  if (point.empty() || point == ".") return text;
+  if (const std::size_t at = text.find(point); at != std::string::npos) text.replace(at, point.size(), ".");
+  return text;
 }
 template <class Number>
 EIGEN_DONT_INLINE std::string to_text(const Number& number) {
   if constexpr (std::is_integral_v<Number>) {
     return std::to_string(number);
+  } else if constexpr (ConvertsToDouble<Number>) {
+    return to_text(as_double(number));
   } else {
-    return to_text(static_cast<double>(number));
+    return "a number that has no text";
   }
 }
 

@@ -279,25 +279,16 @@ inline void check_options(const FitOptions& options) {
   if (options.batch_size < 0) raise_expected<ValueError>("fit", "batch_size", ">= 0", to_text(options.batch_size));
 }
 
-/// The epoch that training ends with, counted as the state counts.
+/// The epoch that training ends with, counted as the state counts. The largest Index is left out, so that the epoch
+/// after the last one can be counted.
 inline Index last_epoch(const FitOptions& options, Index done) {
   if (done < 0) raise_expected<ValueError>("fit", "TrainingState: epochs", ">= 0", to_text(done));
-  if (done == (std::numeric_limits<Index>::max)()) {
+  constexpr Index most = (std::numeric_limits<Index>::max)() - 1;
+  if (done > most) {
     raise_expected<ValueError>("fit", "TrainingState: epochs", "fewer than an Index can count", to_text(done));
   }
-  if (options.until_epoch > 0) return options.until_epoch;
-  // The largest Index is left out, so that the epoch after the last one can be counted.
-  return done + (std::min)(options.epochs, (std::numeric_limits<Index>::max)() - 1 - done);
-}
-
-/// "nan": a number that may be of a type of the user's own.
-template <class T>
-std::string number_text(const T& number) {
-  if constexpr (requires { static_cast<double>(number); }) {
-    return to_text(static_cast<double>(number));
-  } else {
-    return "NaN or infinity";
-  }
+  if (options.until_epoch > 0) return (std::min)(options.until_epoch, most);
+  return done + (std::min)(options.epochs, most - done);
 }
 
 /// \throws ValueError model: expected finite parameters
@@ -308,7 +299,7 @@ void check_finite_parameters(const M& model) {
   for (const ParameterBlock& block : model.parameter_blocks()) {
     for (Index k = 0; k < block.size(); ++k) {
       if (all_finite(parameters.segment(block.offset + k, 1))) continue;
-      std::string given = number_text(parameters(block.offset + k));
+      std::string given = not_finite_text(parameters(block.offset + k));
       given.append(" in ").append(block.name).append(numbered(" at row ", k % block.rows));
       raise_expected<ValueError>("fit", "model", "finite parameters",
                                  given.append(numbered(", column ", k / block.rows)));
@@ -444,7 +435,7 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
     Progress progress{epoch, last, 0, batches, 0};
     for (Index first = 0; first < m; first += batch_size) {
       const Index count = (std::min)(batch_size, m - first);
-      const auto J = static_cast<double>(pass(model, first, count, shuffled ? order.data() : nullptr, &gradient));
+      const auto J = as_double(pass(model, first, count, shuffled ? order.data() : nullptr, &gradient));
       if (!is_finite(J)) return diverged(epoch, "the loss");
       if (first + count == m) {
         std::copy_n(model.parameters().data(), size, candidate.data());
@@ -468,7 +459,7 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
     if (!all_finite(model.parameters())) return diverged(epoch, "a parameter");
     if (!whole) break;
     if constexpr (!std::is_same_v<std::remove_cvref_t<ValidationPass>, Absent>) {
-      progress.validation_loss = static_cast<double>(validate(model));
+      progress.validation_loss = as_double(validate(model));
       progress.has_validation = true;
       history.validation_loss.push_back(progress.validation_loss);
     }
@@ -501,7 +492,8 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
 ///         >= 0; epochs: expected none beside until_epoch (1, its default, is none); TrainingState: epochs: expected
 ///         >= 0, and fewer than an Index can count; output activation: expected the one that the loss belongs to; and
 ///         what the optimiser refuses of its settings
-/// \throws ShapeError what the optimiser refuses of its state: expected the size of the parameters
+/// \throws ShapeError, ValueError what the optimiser refuses of its state: expected the size of the parameters, and
+///         steps in a number that can be counted
 ///
 /// An error in the arguments leaves the model as it was.
 template <Trainable M, class X, Targets Y, Optimizer<typename M::Scalar> O, class... Extras>
@@ -539,6 +531,9 @@ History fit(M& model, const Eigen::DenseBase<X>& x, const Y& y, const O& optimiz
                 "shallow: callbacks belong to the options, of which there are one: {.on_epoch = ...}");
   static_assert(detail::require_loss<L, T>());
   static_assert(detail::require_number_types<T, X, Y, std::remove_cvref_t<decltype(validation)>>());
+
+  static_assert(detail::ConvertsToDouble<T>,
+                "shallow: the number type does not convert to double, as the losses in the History do");
 
   detail::check_options(options);
   (optimizer.check)();

@@ -22,7 +22,8 @@ namespace shallow {
 
 /// How `check_gradients` measures.
 struct GradientCheckOptions {
-  double step = 0;       ///< e of the difference, relative to max(1, |theta|); 0: the cube root of the machine epsilon
+  double step = 0;       ///< e of the difference, relative to max(1, |theta|); 0: the cube root of the machine epsilon,
+                         ///< than which itself none may be smaller
   double tolerance = 0;  ///< largest relative difference that passes; 0: 1e-7 in double, 1e-2 in float
 };
 
@@ -81,7 +82,7 @@ class DifferenceComparison {
     Index worst_index = 0;
     double worst_numeric = 0;
     for (Index i = 0; i < size; ++i) {
-      const auto g = static_cast<double>(gradient(i));
+      const auto g = as_double(gradient(i));
       const double rounding = noise_ / (step_ * length(theta(i)));
       const double ga = derivative(theta(i), J, g);
       const double off = (std::abs)(g - ga);
@@ -111,7 +112,7 @@ class DifferenceComparison {
       result_.block = name;
       result_.row = worst_index % rows;
       result_.col = worst_index / rows;
-      result_.analytic = static_cast<double>(gradient(worst_index));
+      result_.analytic = as_double(gradient(worst_index));
       result_.numeric = worst_numeric;
     }
     result_.blocks.push_back({name, relative, norm, measured, norm == 0 ? 0 : rounding / norm});
@@ -146,7 +147,7 @@ class DifferenceComparison {
   template <class Theta, class Loss>
   double noise(Theta& theta, Index size, Loss& J) const {
     const T there = J();
-    double most = 4 * epsilon_ * (std::abs)(static_cast<double>(there));
+    double most = 4 * epsilon_ * (std::abs)(as_double(there));
     std::vector<T> kept;
     kept.reserve(static_cast<std::size_t>(size));
     for (Index i = 0; i < size; ++i) kept.push_back(theta(i));
@@ -160,14 +161,14 @@ class DifferenceComparison {
     for (const double part : {1e-3, 7e-4, 4e-4}) {
       const double step = part * step_ / std::sqrt(static_cast<double>((std::max)(size, Index(1))));
       const T bend = (vary(step) - there) + (vary(-step) - there);
-      most = (std::max)(most, (std::abs)(static_cast<double>(bend)));
+      most = (std::max)(most, (std::abs)(as_double(bend)));
     }
     for (Index i = 0; i < size; ++i) theta(i) = kept[static_cast<std::size_t>(i)];
     return most;
   }
 
   /// What the step of the options is multiplied by: against a number above one it is as long as against one.
-  static double length(const T& theta) { return (std::max)(1.0, (std::abs)(static_cast<double>(theta))); }
+  static double length(const T& theta) { return (std::max)(1.0, (std::abs)(as_double(theta))); }
 
   /// (J(theta + e) - J(theta - e)) / 2e. An entry that disagrees with g is measured again with smaller steps: a corner
   /// (of ReLU, say) within the step moves out of it, whereas a wrong g disagrees at every step. What is measured again
@@ -183,9 +184,13 @@ class DifferenceComparison {
       const T above = theta;
       const T upper = J();
       theta = kept - T(step);
+      if (!(theta < above)) {  // too short a step to be taken
+        theta = kept;
+        break;
+      }
       const T lower = J();
       // In T: a double may hold fewer digits.
-      const double ga = static_cast<double>(T(upper - lower)) / static_cast<double>(above - theta);
+      const double ga = as_double(T(upper - lower)) / as_double(T(above - theta));
       theta = kept;
       const double off = (std::abs)(ga - g);
       const double rounding = noise_ / step;
@@ -198,7 +203,7 @@ class DifferenceComparison {
     return best;
   }
 
-  double epsilon_ = static_cast<double>(T(Eigen::NumTraits<T>::epsilon()));
+  double epsilon_ = as_double(T(Eigen::NumTraits<T>::epsilon()));
   double step_;
   double tolerance_;
   double noise_ = 0;  ///< of J, for the block under way
@@ -222,7 +227,9 @@ class DifferenceComparison {
 /// where they disagree.
 ///
 /// \throws ShapeError, ValueError as `fit` does for X and Y
-/// \throws ValueError step, tolerance: expected >= 0 and finite
+/// \throws ValueError step, tolerance: expected >= 0 and finite; step: expected the machine epsilon of the number type
+/// or
+///         more, or 0
 template <Trainable M, class X, Targets Y, class L>
 GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, const Y& y, const L& loss,
                               const GradientCheckOptions& options = {}) {
@@ -231,6 +238,12 @@ GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, cons
     if (!(value >= 0) || !detail::is_finite(value)) {
       detail::raise_expected<ValueError>("check_gradients", name, ">= 0 and finite", detail::to_text(value));
     }
+  }
+  if (const double epsilon = detail::as_double(T(Eigen::NumTraits<T>::epsilon()));
+      options.step > 0 && options.step < epsilon) {
+    detail::raise_expected<ValueError>("check_gradients", "step",
+                                       "the machine epsilon of the number type or more, or 0",
+                                       detail::to_text(options.step));
   }
   M varied = model;
   Matrix<T> input = x.derived().matrix();

@@ -22,6 +22,7 @@
 #include <concepts>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <type_traits>
 
 namespace shallow {
@@ -51,6 +52,9 @@ concept Optimizer = std::copyable<O> && detail::HasState<O, T> && detail::HasChe
 
 namespace detail {
 
+/// So many steps a state has not counted.
+inline constexpr std::int64_t kMostSteps = std::int64_t{1} << 62U;
+
 inline void check_positive(const char* optimizer, const char* name, double value) {
   if (!(value > 0) || !is_finite(value)) {
     raise_expected<ValueError>(optimizer, name, "> 0 and finite", to_text(value));
@@ -59,6 +63,21 @@ inline void check_positive(const char* optimizer, const char* name, double value
 inline void check_fraction(const char* optimizer, const char* name, double value) {
   if (!(value >= 0 && value < 1) || !is_finite(value))
     raise_expected<ValueError>(optimizer, name, ">= 0 and < 1", to_text(value));
+}
+
+/// \throws ValueError `name`: expected a number > 0 in the number type of the parameters
+template <class T>
+void check_positive_in(const char* optimizer, const char* name, double value) {
+  const T held = static_cast<T>(value);
+  if (!(T(0) < held) || !is_finite(held)) {
+    raise_expected<ValueError>(optimizer, name, "> 0 and finite in the number type of the parameters", to_text(value));
+  }
+}
+/// \throws ValueError state: steps: expected 0 to 2^62 - 1
+inline void check_steps(const char* optimizer, std::int64_t steps) {
+  if (steps < 0 || steps >= kMostSteps) {
+    raise_expected<ValueError>(optimizer, "state: steps", "0 to 2^62 - 1", std::to_string(steps));
+  }
 }
 
 /// The arguments of `step`, of which only the state says T.
@@ -109,10 +128,21 @@ struct GradientDescent {
   /// \throws ValueError learning_rate: expected > 0 and finite
   void(check)() const { detail::check_positive("GradientDescent", "learning_rate", learning_rate); }
 
+  /// Allocates nothing.
+  /// \throws ValueError learning_rate: expected > 0 and finite in the number type of the parameters; state: steps:
+  ///         expected 0 to 2^62 - 1
+  template <class T>
+  void prepare(Index, State<T>& state) const {
+    detail::check_positive_in<T>("GradientDescent", "learning_rate", learning_rate);
+    detail::check_steps("GradientDescent", state.steps);
+  }
+
   /// \throws ShapeError gradient: expected the size of the parameters
+  /// \throws ValueError as prepare
   template <class T>
   void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
     detail::check_gradient("GradientDescent", parameters.size(), gradient.size());
+    prepare(parameters.size(), state);
     T* const theta = parameters.data();
     const T* const g = gradient.data();
     const auto rate = static_cast<T>(-learning_rate);
@@ -155,13 +185,23 @@ struct Momentum {
     detail::check_fraction("Momentum", "momentum", momentum);
   }
 
-  /// Room for v. \throws ShapeError state: expected the size of the parameters
+  /// Room for v.
+  /// \throws ShapeError state: expected the size of the parameters
+  /// \throws ValueError learning_rate: expected > 0 and finite in the number type of the parameters; momentum: expected
+  ///         < 1 in the number type of the parameters; state: steps: expected 0 to 2^62 - 1
   template <class T>
   void prepare(Index size, State<T>& state) const {
+    detail::check_positive_in<T>("Momentum", "learning_rate", learning_rate);
+    if (!(static_cast<T>(momentum) < T(1))) {
+      detail::raise_expected<ValueError>("Momentum", "momentum", "< 1 in the number type of the parameters",
+                                         detail::to_text(momentum));
+    }
+    detail::check_steps("Momentum", state.steps);
     detail::prepare_moment("Momentum", state.velocity, size, state.steps);
   }
 
   /// \throws ShapeError state, gradient: expected the size of the parameters
+  /// \throws ValueError as prepare
   template <class T>
   void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
     detail::check_gradient("Momentum", parameters.size(), gradient.size());
@@ -231,14 +271,20 @@ struct Adam {
     }
   }
 
-  /// Room for m and v. \throws ShapeError state: expected the size of the parameters
+  /// Room for m and v.
+  /// \throws ShapeError state: expected the size of the parameters
+  /// \throws ValueError learning_rate: expected > 0 and finite in the number type of the parameters; state: steps:
+  ///         expected 0 to 2^62 - 1
   template <class T>
   void prepare(Index size, State<T>& state) const {
+    detail::check_positive_in<T>("Adam", "learning_rate", learning_rate);
+    detail::check_steps("Adam", state.steps);
     detail::prepare_moment("Adam", state.first, size, state.steps);
     detail::prepare_moment("Adam", state.second, size, state.steps);
   }
 
   /// \throws ShapeError state, gradient: expected the size of the parameters
+  /// \throws ValueError as prepare
   template <class T>
   void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
     detail::check_gradient("Adam", parameters.size(), gradient.size());
@@ -248,7 +294,7 @@ struct Adam {
     const auto rate = static_cast<T>(learning_rate / (1 - std::pow(beta1, t)));
     const auto second_correction = static_cast<T>(1 / (1 - std::pow(beta2, t)));
     // An epsilon too small for T must not become 0: 0 / 0 would follow.
-    const T smallest = (std::max)(static_cast<T>(epsilon), (std::numeric_limits<T>::min)());
+    const T smallest = (std::max)(static_cast<T>(epsilon), T((std::numeric_limits<T>::min)()));
     const auto first_share = static_cast<T>(1 - beta1);
     const auto second_share = static_cast<T>(1 - beta2);
     // Where alpha lambda is 0 this multiplies by exactly 1.

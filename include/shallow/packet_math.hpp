@@ -114,6 +114,8 @@ bool is_finite(const T& number) {
     return std::isfinite(number);
   } else if constexpr (requires { isfinite(number); }) {
     return isfinite(number);
+  } else if constexpr (requires { number.value(); }) {
+    return is_finite(number.value());
   } else {
     return (Eigen::numext::isfinite)(number);
   }

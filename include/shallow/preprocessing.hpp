@@ -38,12 +38,14 @@ Unit<T> unit_near(const T& size) {
     const int exponent = std::clamp(std::ilogb(size), Limits::min_exponent, Limits::max_exponent - 2);
     return {std::ldexp(T(1), exponent), std::ldexp(T(1), -exponent)};
   } else {
-    // Made of constants alone: a number that carries a derivative carries none of this one.
+    // Made of constants alone: a number that carries a derivative carries none of this one. Neither of the two leaves
+    // the range of T.
     Unit<T> unit{T(1), T(1)};
     const bool large = T(1) < size;
     for (int i = 0; i < 1020 && (large ? unit.value < size : size < unit.value); ++i) {
-      unit.value = T(unit.value * T(large ? 2 : 0.5));
-      unit.inverse = T(unit.inverse * T(large ? 0.5 : 2));
+      const Unit<T> next{T(unit.value * T(large ? 2 : 0.5)), T(unit.inverse * T(large ? 0.5 : 2))};
+      if (!is_finite(next.value) || !is_finite(next.inverse) || !(T(0) < next.value) || !(T(0) < next.inverse)) break;
+      unit = next;
     }
     return unit;
   }
@@ -55,10 +57,10 @@ Unit<T> unit_near(const T& size) {
 ///
 ///     mean_i = 1/m sum_j x_ij        scale_i = sqrt(1/m sum_j (x_ij - mean_i)^2)
 ///
-/// Computed in double or, if T is longer, in T, the deviations from the mean that was found first. A feature that is
-/// constant, to within the rounding of its sum, has scale 1: there is nothing to divide by. (scikit-learn's
-/// StandardScaler does the same.) Features may be as large and as small as T goes: means are finite and scales finite
-/// and > 0, whatever the finite X.
+/// Computed in double or, if T is longer or of the user's own, in T, the deviations from the mean that was found first.
+/// A feature that is constant, to within the rounding of its sum, has scale 1: there is nothing to divide by.
+/// (scikit-learn's StandardScaler does the same.) Features may be as large and as small as T goes: means are finite and
+/// scales finite and > 0, whatever the finite X.
 ///
 /// A regular value: == compares all means and scales.
 template <shallow::Scalar T>
@@ -101,7 +103,7 @@ class StandardScaler {
       if (!(T(0) < scales_(i)) || !detail::is_finite(scales_(i))) {
         detail::raise_expected<ValueError>(
             "StandardScaler", "scales", "finite numbers > 0",
-            detail::numbered((detail::to_text(static_cast<double>(scales_(i))) + " for feature ").c_str(), i));
+            detail::numbered((detail::to_text(scales_(i)) + " for feature ").c_str(), i));
       }
     }
     note_far();
@@ -127,11 +129,12 @@ class StandardScaler {
     return scaled;
   }
   /// The same into given storage (n_x x m); allocates nothing.
-  /// \throws ShapeError as above; scaled: expected n_x x m
+  /// \throws ShapeError as above; scaled: expected n_x x m; scaled: expected columns that lie apart
   template <class X>
-  void transform(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<T>> scaled) const {
+  void transform(const Eigen::DenseBase<X>& x, detail::Output<T> scaled) const {
     const auto samples = detail::as_input<T>(x);
     check_features(samples);
+    scaled.check("StandardScaler", "scaled");
     if (scaled.rows() != samples.rows() || scaled.cols() != samples.cols()) {
       detail::raise_expected<ShapeError>("StandardScaler", "scaled",
                                          detail::shape_text(samples.rows(), samples.cols()) + " (n_x x m)",
@@ -188,7 +191,8 @@ class StandardScaler {
   /// Mean and scale of row i, from its numbers over one near the largest of them: their sums and squares are in range.
   template <class X>
   void fit_feature(const X& samples, Index i) {
-    using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
+    // Two bytes are half precision, which leaves no room for a number that carries more than itself.
+    using Sum = std::conditional_t<std::is_same_v<T, float> || sizeof(T) == 2, double, T>;
     using std::sqrt;
     const Index count = samples.cols();
     const auto m = static_cast<Sum>(static_cast<double>(count));
@@ -214,8 +218,9 @@ class StandardScaler {
     means_(i) = within(T(mean * unit.value), T(T(0) - largest), largest);
     if (rounding < scale) {
       T smallest(0);  // what rounds to 0 was the smallest number, or none that a type of the user's own tells
-      if constexpr (std::is_floating_point_v<T>) smallest = std::numeric_limits<T>::denorm_min();
-      scales_(i) = within(T(scale * unit.value), smallest, largest);
+      if constexpr (std::numeric_limits<T>::is_specialized) smallest = T(std::numeric_limits<T>::denorm_min());
+      const T spread = within(T(scale * unit.value), smallest, largest);
+      if (T(0) < spread) scales_(i) = spread;
     }
   }
 
@@ -232,9 +237,9 @@ class StandardScaler {
 
   /// Whether x - mean may overflow although (x - mean) / scale does not.
   bool far_from_zero(Index i) const {
-    if constexpr (std::is_floating_point_v<T>) {
-      const T limit = (std::numeric_limits<T>::max)() * std::numeric_limits<T>::epsilon() / 8;
-      return T(1) <= scales_(i) && (limit < (std::abs)(means_(i)) || limit < scales_(i));
+    if constexpr (std::numeric_limits<T>::is_specialized) {
+      const T limit = T((std::numeric_limits<T>::max)()) * T(std::numeric_limits<T>::epsilon()) / T(8);
+      return !(scales_(i) < T(1)) && (limit < magnitude(means_(i)) || limit < scales_(i));
     } else {
       return false;
     }
@@ -328,9 +333,10 @@ class Scaled {
     }
   }
   /// The same into given storage A (n_y x m); allocates nothing once the workspace has served as large a call.
-  /// \throws ShapeError as above; A: expected n_y x m
+  /// \throws ShapeError as above; A: expected n_y x m; A: expected columns that lie apart
   template <class X>
-  void predict(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<Scalar>> a, Workspace& workspace) const {
+  void predict(const Eigen::DenseBase<X>& x, detail::Output<Scalar> a, Workspace& workspace) const {
+    a.check("predict", "A");
     // As wide as the widest so far: no other number of samples allocates.
     if (workspace.scaled_.rows() != x.rows() || workspace.scaled_.cols() < x.cols()) {
       workspace.scaled_.resize(x.rows(), x.cols());

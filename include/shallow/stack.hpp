@@ -264,15 +264,16 @@ class Stack {
   /// The same into given storage A (n_y x m); allocates nothing once the workspace has served as large a call of this
   /// kind.
   /// \throws ShapeError X: expected n_x rows, one column a sample
-  /// \throws ShapeError A: expected n_y x m
+  /// \throws ShapeError A: expected n_y x m; A: expected columns that lie apart
   template <class X>
-  void predict(const Eigen::DenseBase<X>& x, Eigen::Ref<Matrix<T>> a, Workspace& workspace) const {
+  void predict(const Eigen::DenseBase<X>& x, detail::Output<T> a, Workspace& workspace) const {
     if constexpr (sizes_are_fixed() && X::RowsAtCompileTime != Dynamic) {
       (void)detail::RowsFit<X::RowsAtCompileTime, int(Derived::fixed_widths.front())>::value;
     }
     detail::require_parameters("predict", parameter_count());
     const auto input = detail::as_input<T>(x);
     detail::check_input("predict", input, n_x());
+    a.check("predict", "A");
     if (a.rows() != n_y() || a.cols() != input.cols()) {
       detail::raise_expected<ShapeError>("predict", "A", detail::shape_text(n_y(), input.cols()) + " (n_y x m)",
                                          detail::shape_text(a.rows(), a.cols()));

@@ -225,6 +225,29 @@ auto as_input(const Eigen::DenseBase<X>& x) {
   return Input(x.derived().matrix());
 }
 
+/// Where a function writes a matrix to: whatever an Eigen::Ref takes, and columns that all lie in one place, which a
+/// Ref would take for columns one after the other.
+template <shallow::Scalar T>
+class Output : public Eigen::Ref<Matrix<T>> {
+ public:
+  /// Refers to `storage`.
+  template <class A>
+    requires(std::is_convertible_v<A, Eigen::Ref<Matrix<T>>>)
+  Output(A&& storage)
+      : Eigen::Ref<Matrix<T>>(std::forward<A>(storage)),
+        in_one_place_(storage.outerStride() == 0 && storage.rows() > 0 && storage.cols() > 1) {}
+
+  /// \throws ShapeError `argument`: expected columns that lie apart
+  void check(std::string_view function, std::string_view argument) const {
+    if (in_one_place_) {
+      raise_expected<ShapeError>(function, argument, "columns that lie apart", "an outer stride of 0");
+    }
+  }
+
+ private:
+  bool in_one_place_;
+};
+
 /// Rows that a loss wants Y to have.
 template <class L>
 Index target_rows(const L& loss, Index n_y) {

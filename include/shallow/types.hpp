@@ -47,6 +47,10 @@ using Eigen::Dynamic;
 /// A real number type that a network can be built of: float, double, long double, or a type of the user's own (say, a
 /// dual number) that models a real field with an order and for which Eigen::NumTraits is specialised. Complex numbers
 /// and integers are not: a loss needs an order, a gradient needs division.
+///
+/// Whether a number is finite a type tells by a function isfinite beside it. `fit`, check_gradients and error messages
+/// need it as a double, by an explicit conversion. Without either, a member value() is asked, as Eigen's AutoDiffScalar
+/// has one.
 template <class T>
 concept Scalar = !Eigen::NumTraits<T>::IsComplex && !Eigen::NumTraits<T>::IsInteger && std::copyable<T> &&
                  std::constructible_from<T, double> && requires(const T a, const T b) {
@@ -99,6 +103,23 @@ using std::bit_cast;
 #else
 using Eigen::numext::bit_cast;
 #endif
+
+/// Whether as_double(number) goes.
+template <class T>
+concept ConvertsToDouble = requires(const T& number) {
+  static_cast<double>(number);
+}
+|| requires(const T& number) { static_cast<double>(number.value()); };
+
+/// A number of any type as a double.
+template <ConvertsToDouble T>
+double as_double(const T& number) {
+  if constexpr (requires { static_cast<double>(number); }) {
+    return static_cast<double>(number);
+  } else {
+    return static_cast<double>(number.value());
+  }
+}
 
 }  // namespace detail
 

@@ -72,10 +72,23 @@ inline std::string quoted_excerpt(std::string_view text, std::size_t length = 60
   return excerpt.append(cut ? "...'" : "'");
 }
 
-/// A file that is to be read: exists, is a regular file, and has this size.
+/// A path as messages show it: a zero byte would end the text there.
+inline std::string path_text(const std::filesystem::path& path) {
+  std::string text = path.string();
+  std::replace(text.begin(), text.end(), '\0', '?');
+  return text;
+}
+/// Refuses what the system would take for the path before its zero byte: another file.
+/// \throws FileError (path): expected `what`, given a path with a zero byte
+inline void check_path(std::string_view function, const std::filesystem::path& path, std::string_view what) {
+  if (path.native().find(std::filesystem::path::value_type(0)) == std::filesystem::path::string_type::npos) return;
+  raise_expected<FileError>(function, path_text(path), what, "a path with a zero byte");
+}
+
+/// A file that is to be read: exists, and is a regular file.
 /// \throws FileError (path): expected `what`, given why not
-inline std::uintmax_t checked_file_size(std::string_view function, const std::filesystem::path& path,
-                                        std::string_view what) {
+inline void check_regular_file(std::string_view function, const std::filesystem::path& path, std::string_view what) {
+  check_path(function, path, what);
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   const auto fail = [&](std::string_view given) { raise_expected<FileError>(function, path.string(), what, given); };
@@ -84,9 +97,6 @@ inline std::uintmax_t checked_file_size(std::string_view function, const std::fi
   }
   if (std::filesystem::is_directory(status)) fail("a directory");
   if (!std::filesystem::is_regular_file(status)) fail("something that is no regular file");
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) fail(error.message());
-  return size;
 }
 
 /// Memory that this machine has, swap included. Where swap grows as it is needed, four times what is built in; the
@@ -143,6 +153,64 @@ auto within_memory(std::string_view function, const std::filesystem::path& path,
   return within_memory(f, [&] { refuse_size(function, path, what, size); });
 }
 
+#if defined(__unix__) || defined(__APPLE__)
+
+/// An open file or folder.
+class Descriptor {
+ public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  bool is_open() const { return number_ >= 0; }
+  int number() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
+
+ private:
+  int number_;
+};
+
+/// Opens a regular file to be read. `size` is that of what has been opened, whatever comes to stand under its name
+/// between any two lines here, or afterwards.
+/// \throws FileError (path): expected `what`, given why not; expected a readable file, given the system's reason;
+///         expected `what` that fits into memory, given so many bytes
+inline Descriptor open_to_read(std::string_view function, const std::filesystem::path& path, std::string_view what,
+                               std::uintmax_t& size) {
+  check_regular_file(function, path, what);
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat opened {};
+  if (!file.is_open() || ::fstat(file.number(), &opened) != 0) {
+    const int code = errno;
+    std::error_code error;
+    // Where addresses have 32 bits.
+    if (code == EOVERFLOW) refuse_size(function, path, what, std::filesystem::file_size(path, error));
+    raise_expected<FileError>(function, path.string(), "a readable file", system_reason(code));
+  }
+  if (!S_ISREG(opened.st_mode)) {
+    raise_expected<FileError>(function, path.string(), what, "something that is no regular file");
+  }
+  size = static_cast<std::uintmax_t>(opened.st_size);
+  return file;
+}
+
+#else
+
+/// The size of a file that is open to be read, and so cannot be exchanged or removed here.
+/// \throws FileError (path): expected a readable file, given the system's reason
+inline std::uintmax_t size_of_open(std::string_view function, const std::filesystem::path& path) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) raise_expected<FileError>(function, path.string(), "a readable file", error.message());
+  return size;
+}
+
+#endif
+
 /// "a gzip file (to be decompressed first)": which other format a file begins like; "" if none that is known here.
 inline std::string_view other_format(std::string_view bytes) {
   struct Format {
@@ -173,11 +241,18 @@ inline std::string_view other_format(std::string_view bytes) {
 /// \throws FileError (path): expected `what`, given why not; expected `what` that fits into memory, given so many bytes
 inline std::string read_file(std::string_view function, const std::filesystem::path& path, std::string_view what,
                              std::uintmax_t times = 3) {
-  const std::uintmax_t size = checked_file_size(function, path, what);
-  const auto fail = [&](std::string_view expected, std::string_view given) {
-    raise_expected<FileError>(function, path.string(), expected, given);
+#if defined(__unix__) || defined(__APPLE__)
+  std::uintmax_t size = 0;
+  const Descriptor file = open_to_read(function, path, what, size);
+  const auto read = [&](char* to, std::size_t count) {
+    ::ssize_t part = -1;
+    do {
+      part = ::read(file.number(), to, (std::min)(count, std::size_t{1} << 30U));
+    } while (part < 0 && errno == EINTR);
+    return part;
   };
-  check_memory(function, path, what, size, times);
+#else
+  check_regular_file(function, path, what);
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
@@ -187,12 +262,25 @@ inline std::string read_file(std::string_view function, const std::filesystem::p
 #else
   const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rb"));
 #endif
-  if (!file) fail("a readable file", system_reason(errno));
+  if (!file) raise_expected<FileError>(function, path.string(), "a readable file", system_reason(errno));
+  const std::uintmax_t size = size_of_open(function, path);
+  const auto read = [&](char* to, std::size_t count) {
+    const std::size_t part = std::fread(to, 1, count, file.get());
+    return std::ferror(file.get()) != 0 ? std::ptrdiff_t{-1} : static_cast<std::ptrdiff_t>(part);
+  };
+#endif
+  check_memory(function, path, what, size, times);
   std::string bytes =
       within_memory(function, path, what, size, [&] { return std::string(static_cast<std::size_t>(size), '\0'); });
-  const std::size_t count = std::fread(bytes.data(), 1, bytes.size(), file.get());
-  if (std::ferror(file.get()) != 0) fail("a readable file", system_reason(errno));
-  if (count != bytes.size()) fail(numbered("", size) + " bytes", std::to_string(count) + " (the file has shrunk)");
+  for (std::size_t count = 0; count < bytes.size();) {
+    const auto part = read(bytes.data() + count, bytes.size() - count);
+    if (part < 0) raise_expected<FileError>(function, path.string(), "a readable file", system_reason(errno));
+    if (part == 0) {
+      raise_expected<FileError>(function, path.string(), numbered("", size) + " bytes",
+                                std::to_string(count) + " (the file has shrunk)");
+    }
+    count += static_cast<std::size_t>(part);
+  }
   return bytes;
 }
 
@@ -243,26 +331,6 @@ inline unsigned kept_rights(unsigned old, bool same_owner, bool same_group) {
 }
 
 #if defined(__unix__) || defined(__APPLE__)
-
-/// An open file or folder.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  bool is_open() const { return number_ >= 0; }
-  int number() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
 
 inline bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
@@ -414,13 +482,13 @@ inline bool followed(const std::filesystem::path& path, std::filesystem::path& t
 /// On a POSIX system nobody may read more than before: the new file has mode 0600 until it has owner, group, access
 /// list and rights of the one that it replaces, as far as the process may give them away, and fewer where not. Where
 /// there was none, the system decides (umask, the folder's default) as for every new file. Other names of the old file
-/// (hard links) keep the old content. \throws FileError (path): expected a file that can be written, given the system's
-/// reason
+/// (hard links) keep the old content.
+/// \throws FileError (path): expected a file that can be written, given the system's reason
 inline void write_file(std::string_view function, const std::filesystem::path& path,
                        const std::vector<std::string_view>& parts) {
-  const auto fail = [&](std::string_view given) {
-    raise_expected<FileError>(function, path.string(), "a file that can be written", given);
-  };
+  constexpr std::string_view what = "a file that can be written";
+  check_path(function, path, what);
+  const auto fail = [&](std::string_view given) { raise_expected<FileError>(function, path.string(), what, given); };
 #if defined(__unix__) || defined(__APPLE__)
   Place place;
   Descriptor old_file;
@@ -601,28 +669,9 @@ class RoundToNearest {
   int before_;
 };
 
-/// A number written with a point, in full; false if the text is something else.
+/// The number that strtod makes of all of `text`, which has a point whatever the locale's is; false if it is none.
 template <std::floating_point T>
-bool parse_number(std::string_view text, T& number) {
-  const RoundToNearest nearest;
-  if (text.size() > 1 && text.front() == '+' && text[1] != '-' && text[1] != '+') text.remove_prefix(1);
-#if defined(__cpp_lib_to_chars) && __cpp_lib_to_chars >= 201611L
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc::result_out_of_range && end == text.data() + text.size()) {
-    // Too small is 0 for all purposes; too large is no number that could be worked with.
-    const bool tiny = is_tiny(text);
-    if (tiny) number = text.starts_with('-') ? T(-0.0) : T(0);
-    return tiny;
-  }
-  return error == std::errc() && end == text.data() + text.size();
-#else
-  // libc++ before 20. A stream would refuse what is too small to be normal; strtod takes more than a number is written
-  // with: spaces, hexadecimal digits, and the locale's point instead of a point.
-  const std::string_view magnitude = text.substr(text.starts_with('-') ? 1 : 0);
-  const bool word = !magnitude.empty() && std::string_view("iInN").find(magnitude.front()) != std::string_view::npos;
-  if (!word && (magnitude.empty() || magnitude.find_first_not_of("0123456789.eE+-") != std::string_view::npos)) {
-    return false;
-  }
+bool to_number(std::string_view text, T& number) {
   std::string digits(text);
   const std::string_view point = std::localeconv()->decimal_point;
   if (const std::size_t at = digits.find('.'); at != std::string::npos && point != ".") digits.replace(at, 1, point);
@@ -634,7 +683,30 @@ bool parse_number(std::string_view text, T& number) {
   } else {
     number = std::strtold(digits.c_str(), &end);
   }
-  return end == digits.c_str() + digits.size() && (word || finite_number(number));
+  return end == digits.c_str() + digits.size();
+}
+
+/// A number written with a point, in full; false if the text is something else.
+template <std::floating_point T>
+bool parse_number(std::string_view text, T& number) {
+  const RoundToNearest nearest;
+  if (text.size() > 1 && text.front() == '+' && text[1] != '-' && text[1] != '+') text.remove_prefix(1);
+#if defined(__cpp_lib_to_chars) && __cpp_lib_to_chars >= 201611L
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc::result_out_of_range && end == text.data() + text.size()) {
+    // Too small is the nearest number, 0 or one that is not normal; too large is no number that could be worked with.
+    return is_tiny(text) && to_number(text, number);
+  }
+  return error == std::errc() && end == text.data() + text.size();
+#else
+  // libc++ before 20. A stream would refuse what is too small to be normal; strtod takes more than a number is written
+  // with: spaces, hexadecimal digits, and the locale's point instead of a point.
+  const std::string_view magnitude = text.substr(text.starts_with('-') ? 1 : 0);
+  const bool word = !magnitude.empty() && std::string_view("iInN").find(magnitude.front()) != std::string_view::npos;
+  if (!word && (magnitude.empty() || magnitude.find_first_not_of("0123456789.eE+-") != std::string_view::npos)) {
+    return false;
+  }
+  return to_number(text, number) && (word || finite_number(number));
 #endif
 }
 

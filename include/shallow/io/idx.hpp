@@ -141,14 +141,26 @@ class IdxReader {
   };
 
   void open(const std::filesystem::path& path) {
-    file_size_ = checked_file_size(function_, path, "an IDX file");
+    constexpr std::string_view what = "an IDX file";
+    std::uintmax_t size = 0;
     errno = 0;
+#if defined(__unix__) || defined(__APPLE__)
+    Descriptor opened = open_to_read(function_, path, what, size);
+    file_.reset(gzdopen(opened.number(), "rb"));
+    zlib_name_ = numbered("<fd:", opened.number()) + ">: ";
+    if (file_) opened.release();  // which closes it
+#else
+    check_regular_file(function_, path, what);
+    zlib_name_ = path_ + ": ";
 #ifdef _WIN32
     file_.reset(gzopen_w(path.c_str(), "rb"));
 #else
     file_.reset(gzopen(path.c_str(), "rb"));
 #endif
+    if (file_) size = size_of_open(function_, path);
+#endif
     if (!file_) fail("a readable file", system_reason(errno));
+    file_size_ = size;
     gzbuffer(file_.get(), 1U << 16U);
   }
 
@@ -218,7 +230,7 @@ class IdxReader {
     }
     int status = Z_OK;
     std::string_view message = gzerror(file_.get(), &status);
-    if (message.starts_with(path_ + ": ")) message.remove_prefix(path_.size() + 2);
+    if (message.starts_with(zlib_name_)) message.remove_prefix(zlib_name_.size());
     if (status == Z_ERRNO) fail("a readable file", system_reason(errno));
     if (status == Z_BUF_ERROR) fail("a whole gzip stream", "one that ends early (truncated)");
     if (status != Z_OK) fail("a whole gzip stream", message);
@@ -227,6 +239,7 @@ class IdxReader {
 
   std::string function_;
   std::string path_;
+  std::string zlib_name_;  ///< what zlib's messages begin with
   std::filesystem::path file_path_;
   std::unique_ptr<gzFile_s, Close> file_;
   std::uint64_t file_size_ = 0;

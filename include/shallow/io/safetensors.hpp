@@ -103,7 +103,7 @@ class ModelFile : public SafetensorsFile {
   ModelFile(std::string_view function, const std::filesystem::path& path) : SafetensorsFile(function, path) {
     info_.version = without_controls(text("shallow.version"));
     info_.loss = without_controls(text("shallow.loss"));
-    info_.activations = list(without_controls(text("shallow.activations")));
+    info_.activations = names_of("shallow.activations");
     read_scaler();
     if (const std::string classes = text("shallow.classes"); !classes.empty()) {
       const auto json = nlohmann::json::parse(classes, nullptr, false);
@@ -276,14 +276,18 @@ class ModelFile : public SafetensorsFile {
       if (!(scale > 0)) fail("shallow.scales > 0", exact_text(scale));
     }
   }
-  static std::vector<std::string> list(std::string_view text) {
-    std::vector<std::string> items;
-    while (!text.empty()) {
-      const std::size_t end = (std::min)(text.find(", "), text.size());
-      items.emplace_back(text.substr(0, end));
-      text.remove_prefix((std::min)(end + 2, text.size()));
+  std::vector<std::string> names_of(const std::string& key) const {
+    std::vector<std::string> names;
+    const std::string all = without_controls(text(key));
+    if (all.empty()) return names;
+    std::string_view rest = all;
+    for (std::size_t comma = 0; comma != std::string_view::npos;) {
+      comma = rest.find(", ");
+      names.emplace_back(rest.substr(0, comma));
+      if (names.back().empty()) fail("names separated by ', ' as " + key, quoted_excerpt(all));
+      if (comma != std::string_view::npos) rest.remove_prefix(comma + 2);
     }
-    return items;
+    return names;
   }
   std::vector<double> numbers_of(const std::string& key) const {
     std::vector<double> values;

@@ -327,7 +327,7 @@ class SafetensorsFile {
       if (size == 0) fail("a known 'dtype' for " + name, quoted_excerpt(tensor->dtype));
       std::uint64_t count = (end - begin) / size;
       bool fits = (end - begin) % size == 0;
-      std::uint64_t product = 1;
+      std::uint64_t product = std::find(tensor->shape.begin(), tensor->shape.end(), 0U) == tensor->shape.end() ? 1 : 0;
       for (const std::uint64_t extent : tensor->shape) {
         if (extent != 0 && product > count / extent) fits = false;
         product = fits ? product * extent : 0;
