@@ -193,7 +193,7 @@ void model_files(const TemporaryFolder& folder) {
           metadata("classes", "[" + repeated("[],", (MiB - 200) / 3) + "[]]"), classes);
   refused("safetensors: a hundred thousand class names",
           metadata("classes", "[" + repeated("1,", (MiB - 200) / 2) + "1]"), classes);
-  refused("safetensors: a list of activations", metadata("activations", repeated(", ", (MiB - 200) / 2)),
+  refused("safetensors: a list of activations", metadata("activations", repeated("a, ", (MiB - 200) / 3) + "a"),
           "at least one layer");
   const std::string ones = repeated("1 ", (MiB - 300) / 4) + "1";
   refused("safetensors: a list of means", metadata("means", ones + R"(","shallow.scales":")" + ones),

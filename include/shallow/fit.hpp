@@ -531,7 +531,6 @@ History fit(M& model, const Eigen::DenseBase<X>& x, const Y& y, const O& optimiz
                 "shallow: callbacks belong to the options, of which there are one: {.on_epoch = ...}");
   static_assert(detail::require_loss<L, T>());
   static_assert(detail::require_number_types<T, X, Y, std::remove_cvref_t<decltype(validation)>>());
-
   static_assert(detail::ConvertsToDouble<T>,
                 "shallow: the number type does not convert to double, as the losses in the History do");
 

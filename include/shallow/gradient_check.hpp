@@ -22,8 +22,8 @@ namespace shallow {
 
 /// How `check_gradients` measures.
 struct GradientCheckOptions {
-  double step = 0;       ///< e of the difference, relative to max(1, |theta|); 0: the cube root of the machine epsilon,
-                         ///< than which itself none may be smaller
+  double step = 0;       ///< e of the difference, relative to max(1, |theta|), at least the machine epsilon; 0: the
+                         ///< cube root of that
   double tolerance = 0;  ///< largest relative difference that passes; 0: 1e-7 in double, 1e-2 in float
 };
 
@@ -227,9 +227,8 @@ class DifferenceComparison {
 /// where they disagree.
 ///
 /// \throws ShapeError, ValueError as `fit` does for X and Y
-/// \throws ValueError step, tolerance: expected >= 0 and finite; step: expected the machine epsilon of the number type
-/// or
-///         more, or 0
+/// \throws ValueError step, tolerance: expected >= 0 and finite
+/// \throws ValueError step: expected the machine epsilon of the number type or more, or 0
 template <Trainable M, class X, Targets Y, class L>
 GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, const Y& y, const L& loss,
                               const GradientCheckOptions& options = {}) {

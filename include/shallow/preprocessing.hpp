@@ -134,7 +134,7 @@ class StandardScaler {
   void transform(const Eigen::DenseBase<X>& x, detail::Output<T> scaled) const {
     const auto samples = detail::as_input<T>(x);
     check_features(samples);
-    scaled.check("StandardScaler", "scaled");
+    scaled.require_apart("StandardScaler", "scaled");
     if (scaled.rows() != samples.rows() || scaled.cols() != samples.cols()) {
       detail::raise_expected<ShapeError>("StandardScaler", "scaled",
                                          detail::shape_text(samples.rows(), samples.cols()) + " (n_x x m)",
@@ -336,7 +336,7 @@ class Scaled {
   /// \throws ShapeError as above; A: expected n_y x m; A: expected columns that lie apart
   template <class X>
   void predict(const Eigen::DenseBase<X>& x, detail::Output<Scalar> a, Workspace& workspace) const {
-    a.check("predict", "A");
+    a.require_apart("predict", "A");
     // As wide as the widest so far: no other number of samples allocates.
     if (workspace.scaled_.rows() != x.rows() || workspace.scaled_.cols() < x.cols()) {
       workspace.scaled_.resize(x.rows(), x.cols());

@@ -273,7 +273,7 @@ class Stack {
     detail::require_parameters("predict", parameter_count());
     const auto input = detail::as_input<T>(x);
     detail::check_input("predict", input, n_x());
-    a.check("predict", "A");
+    a.require_apart("predict", "A");
     if (a.rows() != n_y() || a.cols() != input.cols()) {
       detail::raise_expected<ShapeError>("predict", "A", detail::shape_text(n_y(), input.cols()) + " (n_y x m)",
                                          detail::shape_text(a.rows(), a.cols()));

@@ -232,13 +232,13 @@ class Output : public Eigen::Ref<Matrix<T>> {
  public:
   /// Refers to `storage`.
   template <class A>
-    requires(std::is_convertible_v<A, Eigen::Ref<Matrix<T>>>)
+    requires(std::is_convertible_v<A, Eigen::Ref<Matrix<T>>> && !std::is_same_v<std::remove_cvref_t<A>, Output>)
   Output(A&& storage)
       : Eigen::Ref<Matrix<T>>(std::forward<A>(storage)),
         in_one_place_(storage.outerStride() == 0 && storage.rows() > 0 && storage.cols() > 1) {}
 
   /// \throws ShapeError `argument`: expected columns that lie apart
-  void check(std::string_view function, std::string_view argument) const {
+  void require_apart(std::string_view function, std::string_view argument) const {
     if (in_one_place_) {
       raise_expected<ShapeError>(function, argument, "columns that lie apart", "an outer stride of 0");
     }
