@@ -5,12 +5,11 @@
 #include <shallow/io/csv.hpp>
 #include <shallow/shallow.hpp>
 
+#include "temporary_folder.hpp"
+
 #include <clocale>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <locale>
 #include <sstream>
 #include <string>
@@ -18,17 +17,6 @@
 namespace {
 
 using namespace shallow;
-
-/// What f() is refused with.
-template <class F>
-std::string refusal(F&& f) {
-  try {
-    f();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "no refusal";
-}
 
 void print(const std::string& text) { std::printf("%s\n", text.c_str()); }
 
@@ -48,25 +36,23 @@ int main(int argc, char** argv) {
     return 1;
   }
 
+  // With sizes of four digits, which some group.
+  print(DynamicNetwork<double>(2, {{1'234, LeakyReLU{0.25}}, {1, Identity{}}}).summary());
   const DynamicNetwork<double> net(2, {{3, LeakyReLU{0.25}}, {1, Identity{}}}, {.seed = 1});
   const Matrix<double> X = RandomState(1).randn(2, 5);
   const Matrix<double> Y = RandomState(2).randn(1, 5);
-  print(net.summary());
   std::ostringstream printed;
   printed << net << '\n' << check_gradients(net, X, Y, MeanSquaredError{});
   print(printed.str());
   print(AnyActivation<double>(LeakyReLU{1234.5}).text());
-  print(refusal([] { (Adam{.learning_rate = -0.5}.check)(); }));
-  print(refusal([&] { loss(net, X, Matrix<double>(Y.array() + 1.5), BinaryCrossEntropy{}); }));
-  print(refusal([&] { StandardScaler<double>(Vector<double>{{1, 2}}, Vector<double>{{1, -0.125}}); }));
+  print(refusal<std::exception>([] { (Adam{.learning_rate = -0.5}.check)(); }));
+  print(refusal<std::exception>([&] { loss(net, X, Matrix<double>(Y.array() + 1.5), BinaryCrossEntropy{}); }));
+  print(refusal<std::exception>([&] { StandardScaler<double>(Vector<double>{{1, 2}}, Vector<double>{{1, -0.125}}); }));
 
-  const auto path = std::filesystem::temp_directory_path() / (std::string("shallow_locale_") + name + ".csv");
+  const TemporaryFolder folder;
+  const auto path = folder / "numbers.csv";
   const Matrix<double> numbers = X * 12345.6789;
   io::write_csv(path, numbers, {"a", "b"});
-  std::ifstream file(path);
-  print(std::string(std::istreambuf_iterator<char>(file), {}));
-  const auto table = io::read_csv<double>(path);
-  std::filesystem::remove(path);
-  std::printf("%d\n", int(table.values == numbers));
-  return 0;
+  print(content_of(path));
+  return io::read_csv<double>(path).values == numbers ? 0 : 1;
 }

@@ -81,14 +81,27 @@ std::string file_refusal(std::string_view function, const std::filesystem::path&
 }
 
 #ifdef SHALLOW_TEST_EXCHANGE
-/// Calls f() `times` times while now one file, now the other takes the place of `path`, by renaming.
+/// Calls f() `times` times while now one file, now the other takes the place of `path`, by renaming; returns how often
+/// it did. An error of the system's ends that.
 template <class F>
-void while_exchanged(const TemporaryFolder& folder, const std::filesystem::path& path, std::string_view one,
-                     std::string_view other, int times, F&& f) {
+int while_exchanged(const TemporaryFolder& folder, const std::filesystem::path& path, std::string_view one,
+                    std::string_view other, int times, F&& f) {
   folder.file("one", one);
   folder.file("other", other);
   folder.file(path.filename().string(), other);
-  std::atomic<bool> done = false;
+  std::atomic<bool> done = false, failed = false;
+  std::atomic<int> exchanges = 0;
+  const auto exchange = [&] {
+    std::error_code error;
+    while (!done && !failed) {
+      // Links, so that nothing is written while the others read.
+      const std::filesystem::path beside = folder / "beside";
+      std::filesystem::create_hard_link(folder / (exchanges % 2 == 0 ? "one" : "other"), beside, error);
+      if (!error) std::filesystem::rename(beside, path, error);
+      failed = bool(error);
+      if (!error) ++exchanges;
+    }
+  };
   struct Joined {
     std::atomic<bool>& done;
     std::thread thread;
@@ -97,16 +110,11 @@ void while_exchanged(const TemporaryFolder& folder, const std::filesystem::path&
       thread.join();
     }
   };
-  const auto exchange = [&] {
-    for (bool first = false; !done; first = !first) {
-      // Links, so that nothing is written while the others read.
-      const std::filesystem::path beside = folder / "beside";
-      std::filesystem::create_hard_link(folder / (first ? "one" : "other"), beside);
-      std::filesystem::rename(beside, path);
-      std::filesystem::remove(beside);  // which is still there if both names were of one file
-    }
-  };
-  const Joined exchanger{done, std::thread(exchange)};
-  for (int i = 0; i < times; ++i) f();
+  {
+    const Joined exchanger{done, std::thread(exchange)};
+    while (exchanges == 0 && !failed) std::this_thread::yield();
+    for (int i = 0; i < times; ++i) f();
+  }
+  return exchanges;
 }
 #endif

@@ -730,6 +730,32 @@ TEST_CASE("checkpoint: the best of a run of one epoch stood for ever after a res
   CHECK(checkpoint.best().epoch == 0);
 }
 
+TEST_CASE("checkpoint: a folder that is not there was told when the first file was due, hours later") {
+  const Data<double> data;
+  const TemporaryFolder folder;
+  const auto refused_by = [&](const std::filesystem::path& path) {
+    auto net = fresh<double>();
+    TrainingState<Adam, double> state;
+    io::Checkpoint checkpoint(path, net, state, {.every_seconds = 3600});
+    const std::string text =
+        refusal<FileError>([&] { fit(net, data.X, data.Y, Adam{}, {.epochs = 9, .on_epoch = checkpoint}, state); });
+    CHECK(state.epochs == 1);
+    return text;
+  };
+  const auto nowhere = folder / "none" / "run";
+  CHECK(refused_by(nowhere) ==
+        "Checkpoint: " + nowhere.string() + ": expected a file that can be written, given no such folder");
+  const std::filesystem::path two(nowhere.string() + std::string("\0x", 2));
+  CHECK(refused_by(two) ==
+        "Checkpoint: " + nowhere.string() + "?x: expected a file that can be written, given a path with a zero byte");
+  // It looked for the checkpoint of another name.
+  auto net = fresh<double>();
+  TrainingState<Adam, double> state;
+  io::Checkpoint checkpoint(two, net, state);
+  CHECK(refusal<FileError>([&] { checkpoint.resume(); }) ==
+        "Checkpoint: " + nowhere.string() + "?x: expected a checkpoint, given a path with a zero byte");
+}
+
 TEST_CASE("checkpoint: within a callback of one's own") {
   const TemporaryFolder folder;
   const Data<double> data;

@@ -351,11 +351,12 @@ TEST_CASE_TEMPLATE("gradient check: a step that changes no parameter gave 0 / 0,
   const shallow::Network<shallow::Layer<T, shallow::Tanh>, shallow::Layer<T, shallow::Sigmoid>> net(
       {3, 2, 1}, {.seed = 1, .initializer = shallow::Initializer::glorot()});
   const double epsilon = double(std::numeric_limits<T>::epsilon());
-  const std::string text =
-      "check_gradients: step: expected the machine epsilon of the number type or more, or 0, given " +
-      shallow::detail::to_text(epsilon / 2);
-  CHECK_THROWS_WITH_AS(check_gradients(net, X, Y, shallow::GradientCheckOptions{.step = epsilon / 2}), text.c_str(),
-                       shallow::ValueError);
+  const std::string text = "check_gradients: step: expected the machine epsilon of the number type to 1, or 0, given ";
+  // A large one moved X to infinity, which was then said of the caller's.
+  for (const double step : {epsilon / 2, 1.5, 1e39, 1e308}) {
+    CHECK_THROWS_WITH_AS(check_gradients(net, X, Y, shallow::GradientCheckOptions{.step = step}),
+                         (text + shallow::detail::to_text(step)).c_str(), shallow::ValueError);
+  }
   const shallow::GradientCheck check = check_gradients(net, X, Y, shallow::GradientCheckOptions{.step = epsilon});
   CAPTURE(check.message);
   CHECK(check.message.starts_with("NOT MEASURED"));

@@ -122,15 +122,27 @@ TEST_CASE_TEMPLATE("network: random shapes agree with plain Eigen", T, float, do
   }
 }
 
-TEST_CASE("network: predict wrote past the end of columns that all lie in one place") {
+TEST_CASE("network: predict wrote columns that lie over each other, and past their end") {
   const Matrix<double> X = shallow::RandomState(1).randn(2, 5);
   const shallow::TwoLayerNet<double> net(2, 4, 1, {.seed = 1});
   using Columns = Eigen::Map<Matrix<double>, 0, Eigen::OuterStride<>>;
   Eigen::VectorXd storage = Eigen::VectorXd::Constant(5, 7);
   decltype(net)::Workspace workspace;
   CHECK_THROWS_WITH_AS(net.predict(X, Columns(storage.data(), 1, 5, Eigen::OuterStride<>(0)), workspace),
-                       "predict: A: expected columns that lie apart, given an outer stride of 0", ShapeError);
+                       "predict: A: expected columns that lie apart, given stride 0, rows 1", ShapeError);
   CHECK(storage == Eigen::VectorXd::Constant(5, 7));
+  // Neighbours shared an entry, and the later one had it.
+  const shallow::TwoLayerNet<double> two(2, 4, 2, {.seed = 1});
+  CHECK_THROWS_WITH_AS(two.predict(X.leftCols(3), Columns(storage.data(), 2, 3, Eigen::OuterStride<>(1)), workspace),
+                       "predict: A: expected columns that lie apart, given stride 1, rows 2", ShapeError);
+  two.predict(X.leftCols(2), Columns(storage.data() + 3, 2, 2, Eigen::OuterStride<>(-3)), workspace);
+  CHECK(storage.segment(3, 2) == two.predict(X).col(0));
+  CHECK(storage.head(2) == two.predict(X).col(1));
+  // The numbers of a row lie apart, wherever the next row would be.
+  storage.setConstant(7);
+  net.predict(X, Eigen::Map<Eigen::RowVectorXd, 0, Eigen::OuterStride<>>(storage.data(), 5, Eigen::OuterStride<>(0)),
+              workspace);
+  CHECK(storage.transpose() == net.predict(X));
   // One column has nothing to lie apart from.
   net.predict(X.leftCols(1), Columns(storage.data(), 1, 1, Eigen::OuterStride<>(0)), workspace);
   CHECK(storage(0) == net.predict(X)(0, 0));

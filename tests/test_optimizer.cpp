@@ -12,6 +12,7 @@
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 using shallow::Adam;
@@ -567,6 +568,24 @@ TEST_CASE("Settings that the number type holds as 0, 1 or infinity were taken, a
   }
   refuses_to_step<float>(Momentum{.momentum = 1 - 1e-12}, {},
                          "Momentum: momentum: expected < 1 in the number type of the parameters, given 1");
+  const std::string finite = ": expected finite in the number type of the parameters, given ";
+  refuses_to_step<float>(Adam{.epsilon = 1e39}, {}, "Adam: epsilon" + finite + "1e+39");
+  refuses_to_step<float>(Adam{.weight_decay = 1e300}, {}, "Adam: 1 - learning_rate weight_decay" + finite + "-1e+297");
+  refuses_to_step<float>(Adam{.learning_rate = 1e38}, {}, "Adam: learning_rate / (1 - beta1)" + finite + "1e+39");
+  refuses_to_step<Eigen::half>(Adam{.beta2 = 0.99999}, {}, "Adam: 1 / (1 - beta2)" + finite + "100000");
+  // Not where a training goes on: the corrections have become smaller.
+  State<Adam, Eigen::half> old;
+  old.steps = 100'000;
+  old.first = old.second = Vector<Eigen::half>::Zero(5);
+  CHECK_NOTHROW(Adam{.beta2 = 0.99999}.prepare(5, old));
+}
+
+TEST_CASE("Adam: room was made for m before v was found to be of another size") {
+  State<Adam, double> state;
+  state.second.setZero(3);
+  const auto before = state;
+  CHECK_THROWS_WITH_AS(Adam{}.prepare(7, state), "Adam: state: expected 7 x 1, given 3 x 1", ShapeError);
+  CHECK(state == before);
 }
 
 TEST_CASE_TEMPLATE("A count of steps that no training comes to was taken", O, GradientDescent, Momentum, Adam) {

@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <limits>
 #include <sstream>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -327,18 +328,23 @@ TEST_CASE("scaler: a unit beyond the range of a user's number type made every me
   }
 }
 
-TEST_CASE("scaler and scaled: columns that all lie in one place were written past their end") {
+TEST_CASE("scaler and scaled: columns that lie over each other were written, one over the other and past their end") {
   const Matrix<double> X = shallow::RandomState(1).randn(2, 5);
   const StandardScaler scaler(X);
   const Scaled model(scaler, shallow::TwoLayerNet<double>(2, 4, 1, {.seed = 1}));
   using Columns = Eigen::Map<Matrix<double>, 0, Eigen::OuterStride<>>;
   Vector<double> storage = Vector<double>::Constant(10, 7);
   decltype(model)::Workspace workspace;
-  CHECK_THROWS_WITH_AS(scaler.transform(X, Columns(storage.data(), 2, 5, Eigen::OuterStride<>(0))),
-                       "StandardScaler: scaled: expected columns that lie apart, given an outer stride of 0",
-                       ShapeError);
+  for (const Index stride : {0, 1, -1}) {
+    double* const first = storage.data() + 5;
+    CHECK_THROWS_WITH_AS(
+        scaler.transform(X, Columns(first, 2, 5, Eigen::OuterStride<>(stride))),
+        ("StandardScaler: scaled: expected columns that lie apart, given stride " + std::to_string(stride) + ", rows 2")
+            .c_str(),
+        ShapeError);
+  }
   CHECK_THROWS_WITH_AS(model.predict(X, Columns(storage.data(), 1, 5, Eigen::OuterStride<>(0)), workspace),
-                       "predict: A: expected columns that lie apart, given an outer stride of 0", ShapeError);
+                       "predict: A: expected columns that lie apart, given stride 0, rows 1", ShapeError);
   CHECK(storage == Vector<double>::Constant(10, 7));
   model.predict(X, Columns(storage.data(), 1, 5, Eigen::OuterStride<>(2)), workspace);
   for (Index j = 0; j < 5; ++j) {

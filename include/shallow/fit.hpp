@@ -492,8 +492,8 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
 ///         >= 0; epochs: expected none beside until_epoch (1, its default, is none); TrainingState: epochs: expected
 ///         >= 0, and fewer than an Index can count; output activation: expected the one that the loss belongs to; and
 ///         what the optimiser refuses of its settings
-/// \throws ShapeError, ValueError what the optimiser refuses of its state: expected the size of the parameters, and
-///         steps in a number that can be counted
+/// \throws ShapeError, ValueError what the optimiser refuses of its state: expected the size of the parameters; state:
+///         steps: expected 0 to 2^62 - 1
 ///
 /// An error in the arguments leaves the model as it was.
 template <Trainable M, class X, Targets Y, Optimizer<typename M::Scalar> O, class... Extras>
@@ -532,7 +532,7 @@ History fit(M& model, const Eigen::DenseBase<X>& x, const Y& y, const O& optimiz
   static_assert(detail::require_loss<L, T>());
   static_assert(detail::require_number_types<T, X, Y, std::remove_cvref_t<decltype(validation)>>());
   static_assert(detail::ConvertsToDouble<T>,
-                "shallow: the number type does not convert to double, as the losses in the History do");
+                "shallow: the History keeps losses as double, to which the number type does not convert");
 
   detail::check_options(options);
   (optimizer.check)();

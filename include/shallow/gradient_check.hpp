@@ -22,8 +22,8 @@ namespace shallow {
 
 /// How `check_gradients` measures.
 struct GradientCheckOptions {
-  double step = 0;       ///< e of the difference, relative to max(1, |theta|), at least the machine epsilon; 0: the
-                         ///< cube root of that
+  double step = 0;       ///< e of the difference, relative to max(1, |theta|), from the machine epsilon to 1; 0: the
+                         ///< cube root of the machine epsilon
   double tolerance = 0;  ///< largest relative difference that passes; 0: 1e-7 in double, 1e-2 in float
 };
 
@@ -176,7 +176,7 @@ class DifferenceComparison {
   template <class Loss>
   double derivative(T& theta, Loss& J, double g) const {
     const T kept = theta;
-    double best = 0;
+    double best = std::numeric_limits<double>::quiet_NaN();
     double most = std::numeric_limits<double>::infinity();
     double step = step_ * length(kept);
     for (int attempt = 0; attempt < 3; ++attempt, step /= 10) {
@@ -228,7 +228,7 @@ class DifferenceComparison {
 ///
 /// \throws ShapeError, ValueError as `fit` does for X and Y
 /// \throws ValueError step, tolerance: expected >= 0 and finite
-/// \throws ValueError step: expected the machine epsilon of the number type or more, or 0
+/// \throws ValueError step: expected the machine epsilon of the number type to 1, or 0
 template <Trainable M, class X, Targets Y, class L>
 GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, const Y& y, const L& loss,
                               const GradientCheckOptions& options = {}) {
@@ -239,9 +239,8 @@ GradientCheck check_gradients(const M& model, const Eigen::DenseBase<X>& x, cons
     }
   }
   if (const double epsilon = detail::as_double(T(Eigen::NumTraits<T>::epsilon()));
-      options.step > 0 && options.step < epsilon) {
-    detail::raise_expected<ValueError>("check_gradients", "step",
-                                       "the machine epsilon of the number type or more, or 0",
+      (options.step > 0 && options.step < epsilon) || options.step > 1) {
+    detail::raise_expected<ValueError>("check_gradients", "step", "the machine epsilon of the number type to 1, or 0",
                                        detail::to_text(options.step));
   }
   M varied = model;

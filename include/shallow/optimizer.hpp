@@ -52,7 +52,7 @@ concept Optimizer = std::copyable<O> && detail::HasState<O, T> && detail::HasChe
 
 namespace detail {
 
-/// So many steps a state has not counted.
+/// No training comes to so many steps, and one more still does not overflow.
 inline constexpr std::int64_t kMostSteps = std::int64_t{1} << 62U;
 
 inline void check_positive(const char* optimizer, const char* name, double value) {
@@ -65,12 +65,19 @@ inline void check_fraction(const char* optimizer, const char* name, double value
     raise_expected<ValueError>(optimizer, name, ">= 0 and < 1", to_text(value));
 }
 
-/// \throws ValueError `name`: expected a number > 0 in the number type of the parameters
+/// \throws ValueError `name`: expected > 0 and finite in the number type of the parameters
 template <class T>
 void check_positive_in(const char* optimizer, const char* name, double value) {
   const T held = static_cast<T>(value);
   if (!(T(0) < held) || !is_finite(held)) {
     raise_expected<ValueError>(optimizer, name, "> 0 and finite in the number type of the parameters", to_text(value));
+  }
+}
+/// \throws ValueError `name`, a number that a step uses: expected finite in the number type of the parameters
+template <class T>
+void check_finite_in(const char* optimizer, const char* name, double value) {
+  if (!is_finite(static_cast<T>(value))) {
+    raise_expected<ValueError>(optimizer, name, "finite in the number type of the parameters", to_text(value));
   }
 }
 /// \throws ValueError state: steps: expected 0 to 2^62 - 1
@@ -93,16 +100,21 @@ inline void check_gradient(const char* optimizer, Index parameters, Index gradie
   }
 }
 
-/// A vector that a state keeps, zero before the first step.
+/// Room in vectors that a state keeps, zero before the first step. All of them are looked at before one is changed.
 /// \throws ShapeError state: expected the size of the parameters
-template <class T>
-void prepare_moment(const char* optimizer, Vector<T>& moment, Index size, std::int64_t steps) {
-  if (moment.size() == size) return;
-  if (moment.size() != 0 || steps != 0) {
+template <class T, class... Moments>
+void prepare_moments(const char* optimizer, Index size, std::int64_t steps, Moments&... moments) {
+  const auto check = [&](const Vector<T>& moment) {
+    if (moment.size() == size || (moment.size() == 0 && steps == 0)) return;
     raise_expected<ShapeError>(optimizer, "state", shape_text(size, 1), shape_text(moment.size(), 1));
-  }
-  moment.resize(size);
-  std::fill_n(moment.data(), size, T(0));
+  };
+  const auto make_room = [&](Vector<T>& moment) {
+    if (moment.size() == size) return;
+    moment.resize(size);
+    std::fill_n(moment.data(), size, T(0));
+  };
+  ((check)(moments), ...);
+  (make_room(moments), ...);
 }
 
 }  // namespace detail
@@ -128,7 +140,7 @@ struct GradientDescent {
   /// \throws ValueError learning_rate: expected > 0 and finite
   void(check)() const { detail::check_positive("GradientDescent", "learning_rate", learning_rate); }
 
-  /// Allocates nothing.
+  /// There is nothing to make room for: what a first step would refuse is refused.
   /// \throws ValueError learning_rate: expected > 0 and finite in the number type of the parameters; state: steps:
   ///         expected 0 to 2^62 - 1
   template <class T>
@@ -197,7 +209,7 @@ struct Momentum {
                                          detail::to_text(momentum));
     }
     detail::check_steps("Momentum", state.steps);
-    detail::prepare_moment("Momentum", state.velocity, size, state.steps);
+    detail::prepare_moments<T>("Momentum", size, state.steps, state.velocity);
   }
 
   /// \throws ShapeError state, gradient: expected the size of the parameters
@@ -273,14 +285,20 @@ struct Adam {
 
   /// Room for m and v.
   /// \throws ShapeError state: expected the size of the parameters
-  /// \throws ValueError learning_rate: expected > 0 and finite in the number type of the parameters; state: steps:
-  ///         expected 0 to 2^62 - 1
+  /// \throws ValueError learning_rate: expected > 0 and finite in the number type of the parameters; epsilon,
+  ///         1 - learning_rate weight_decay, learning_rate / (1 - beta1), 1 / (1 - beta2): expected finite in the
+  ///         number type of the parameters; state: steps: expected 0 to 2^62 - 1
   template <class T>
   void prepare(Index size, State<T>& state) const {
     detail::check_positive_in<T>("Adam", "learning_rate", learning_rate);
+    detail::check_finite_in<T>("Adam", "epsilon", epsilon);
+    detail::check_finite_in<T>("Adam", "1 - learning_rate weight_decay", 1 - learning_rate * weight_decay);
     detail::check_steps("Adam", state.steps);
-    detail::prepare_moment("Adam", state.first, size, state.steps);
-    detail::prepare_moment("Adam", state.second, size, state.steps);
+    if (state.steps == 0) {  // where the corrections are largest
+      detail::check_finite_in<T>("Adam", "learning_rate / (1 - beta1)", learning_rate / (1 - beta1));
+      detail::check_finite_in<T>("Adam", "1 / (1 - beta2)", 1 / (1 - beta2));
+    }
+    detail::prepare_moments<T>("Adam", size, state.steps, state.first, state.second);
   }
 
   /// \throws ShapeError state, gradient: expected the size of the parameters

@@ -57,8 +57,8 @@ Unit<T> unit_near(const T& size) {
 ///
 ///     mean_i = 1/m sum_j x_ij        scale_i = sqrt(1/m sum_j (x_ij - mean_i)^2)
 ///
-/// Computed in double or, if T is longer or of the user's own, in T, the deviations from the mean that was found first.
-/// A feature that is constant, to within the rounding of its sum, has scale 1: there is nothing to divide by.
+/// Computed in double if T is float or half precision, else in T, the deviations from the mean that was found first. A
+/// feature that is constant, to within the rounding of its sum, has scale 1: there is nothing to divide by.
 /// (scikit-learn's StandardScaler does the same.) Features may be as large and as small as T goes: means are finite and
 /// scales finite and > 0, whatever the finite X.
 ///
@@ -128,7 +128,7 @@ class StandardScaler {
     transform(x, scaled);
     return scaled;
   }
-  /// The same into given storage (n_x x m); allocates nothing.
+  /// The same into given storage (n_x x m), which is X or shares no memory with it; allocates nothing.
   /// \throws ShapeError as above; scaled: expected n_x x m; scaled: expected columns that lie apart
   template <class X>
   void transform(const Eigen::DenseBase<X>& x, detail::Output<T> scaled) const {
@@ -191,8 +191,9 @@ class StandardScaler {
   /// Mean and scale of row i, from its numbers over one near the largest of them: their sums and squares are in range.
   template <class X>
   void fit_feature(const X& samples, Index i) {
-    // Two bytes are half precision, which leaves no room for a number that carries more than itself.
-    using Sum = std::conditional_t<std::is_same_v<T, float> || sizeof(T) == 2, double, T>;
+    // Two bytes are half precision: there is no room in them for a number that carries more than itself.
+    constexpr bool half = sizeof(T) == 2 && std::is_constructible_v<double, T>;
+    using Sum = std::conditional_t<std::is_same_v<T, float> || half, double, T>;
     using std::sqrt;
     const Index count = samples.cols();
     const auto m = static_cast<Sum>(static_cast<double>(count));
@@ -332,7 +333,8 @@ class Scaled {
       return net_.predict(scaler_.transform(x));
     }
   }
-  /// The same into given storage A (n_y x m); allocates nothing once the workspace has served as large a call.
+  /// The same into given storage A (n_y x m), which shares no memory with X; allocates nothing once the workspace has
+  /// served as large a call.
   /// \throws ShapeError as above; A: expected n_y x m; A: expected columns that lie apart
   template <class X>
   void predict(const Eigen::DenseBase<X>& x, detail::Output<Scalar> a, Workspace& workspace) const {

@@ -261,8 +261,8 @@ class Stack {
     return a;
   }
 
-  /// The same into given storage A (n_y x m); allocates nothing once the workspace has served as large a call of this
-  /// kind.
+  /// The same into given storage A (n_y x m), which shares no memory with X; allocates nothing once the workspace has
+  /// served as large a call of this kind.
   /// \throws ShapeError X: expected n_x rows, one column a sample
   /// \throws ShapeError A: expected n_y x m; A: expected columns that lie apart
   template <class X>
@@ -296,11 +296,11 @@ class Stack {
   }
   /// \private Storage that cannot be written to in place.
   template <class X, class A>
-    requires(!detail::DenseExpression<X> || !std::is_convertible_v<A, Eigen::Ref<Matrix<T>>>)
+    requires(!detail::DenseExpression<X> || !std::is_convertible_v<A, detail::Output<T>>)
   auto predict(const X&, A&&, Workspace&) const {
     static_assert(detail::require_matrix<X>());
     static_assert(
-        std::is_convertible_v<A, Eigen::Ref<Matrix<T>>>,
+        std::is_convertible_v<A, detail::Output<T>>,
         "shallow: A, where the outputs go, lies column after column, has the network's number type and can be "
         "written to: a shallow::Matrix, whole columns or a block of one, or an Eigen::Map");
   }

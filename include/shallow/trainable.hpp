@@ -225,27 +225,33 @@ auto as_input(const Eigen::DenseBase<X>& x) {
   return Input(x.derived().matrix());
 }
 
-/// Where a function writes a matrix to: whatever an Eigen::Ref takes, and columns that all lie in one place, which a
-/// Ref would take for columns one after the other.
+/// Where a function writes a matrix to: whatever an Eigen::Ref takes, but for columns that lie over each other. (Those
+/// that all lie in one place a Ref would even take for columns one after the other.)
 template <shallow::Scalar T>
 class Output : public Eigen::Ref<Matrix<T>> {
  public:
-  /// Refers to `storage`.
-  template <class A>
-    requires(std::is_convertible_v<A, Eigen::Ref<Matrix<T>>> && !std::is_same_v<std::remove_cvref_t<A>, Output>)
-  Output(A&& storage)
-      : Eigen::Ref<Matrix<T>>(std::forward<A>(storage)),
-        in_one_place_(storage.outerStride() == 0 && storage.rows() > 0 && storage.cols() > 1) {}
+  /// Refers to a matrix.
+  template <class M>
+    requires(std::is_convertible_v<M&, Eigen::Ref<Matrix<T>>>)
+  Output(Eigen::PlainObjectBase<M>& matrix) : Eigen::Ref<Matrix<T>>(matrix) {}
+  /// Refers to what a block, map or Ref does.
+  template <class M>
+    requires(std::is_convertible_v<M, Eigen::Ref<Matrix<T>>>)
+  Output(const Eigen::DenseBase<M>& columns)
+      : Eigen::Ref<Matrix<T>>(columns.derived()), stride_(columns.derived().colStride()) {
+    apart_ = columns.cols() < 2 || stride_ >= columns.rows() || -stride_ >= columns.rows();
+  }
 
   /// \throws ShapeError `argument`: expected columns that lie apart
   void require_apart(std::string_view function, std::string_view argument) const {
-    if (in_one_place_) {
-      raise_expected<ShapeError>(function, argument, "columns that lie apart", "an outer stride of 0");
-    }
+    if (apart_) return;
+    raise_expected<ShapeError>(function, argument, "columns that lie apart",
+                               numbered("stride ", stride_) + numbered(", rows ", this->rows()));
   }
 
  private:
-  bool in_one_place_;
+  Index stride_ = 0;
+  bool apart_ = true;
 };
 
 /// Rows that a loss wants Y to have.

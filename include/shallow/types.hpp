@@ -29,6 +29,8 @@ leave that flag out or, for the rest of -ffast-math, add -fno-finite-math-only"
 #include <bit>
 #include <concepts>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
 // Eigen 5 counts on from here: its 5.0 is 3.5 to those who ask as before.
 static_assert(EIGEN_VERSION_AT_LEAST(3, 4, 0), "shallow: Eigen: expected 3.4 or later");
@@ -48,9 +50,9 @@ using Eigen::Dynamic;
 /// dual number) that models a real field with an order and for which Eigen::NumTraits is specialised. Complex numbers
 /// and integers are not: a loss needs an order, a gradient needs division.
 ///
-/// Whether a number is finite a type tells by a function isfinite beside it. `fit`, check_gradients and error messages
-/// need it as a double, by an explicit conversion. Without either, a member value() is asked, as Eigen's AutoDiffScalar
-/// has one.
+/// Whether a number is finite a type tells by a function isfinite beside it. `fit` and check_gradients need it as a
+/// double, and error messages show it as one: by a conversion, which may be explicit. Where isfinite or the conversion
+/// is missing, its member value() is asked, as Eigen's AutoDiffScalar has one.
 template <class T>
 concept Scalar = !Eigen::NumTraits<T>::IsComplex && !Eigen::NumTraits<T>::IsInteger && std::copyable<T> &&
                  std::constructible_from<T, double> && requires(const T a, const T b) {
@@ -106,10 +108,17 @@ using Eigen::numext::bit_cast;
 
 /// Whether as_double(number) goes.
 template <class T>
-concept ConvertsToDouble = requires(const T& number) {
-  static_cast<double>(number);
-}
-|| requires(const T& number) { static_cast<double>(number.value()); };
+inline constexpr bool converts_to_double = [] {
+  if constexpr (requires(const T& number) { static_cast<double>(number); }) {
+    return true;
+  } else if constexpr (requires(const T& number) { number.value(); }) {
+    return converts_to_double<std::remove_cvref_t<decltype(std::declval<const T&>().value())>>;
+  } else {
+    return false;
+  }
+}();
+template <class T>
+concept ConvertsToDouble = converts_to_double<T>;
 
 /// A number of any type as a double.
 template <ConvertsToDouble T>
@@ -117,7 +126,7 @@ double as_double(const T& number) {
   if constexpr (requires { static_cast<double>(number); }) {
     return static_cast<double>(number);
   } else {
-    return static_cast<double>(number.value());
+    return as_double(number.value());
   }
 }
 

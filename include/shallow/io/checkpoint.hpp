@@ -182,6 +182,7 @@ class Checkpoint {
 
   /// To be called after an epoch: notes the best parameters, and writes the file when it is time.
   /// \throws ValueError state: expected the one that counts the epochs, given none done; and as save()
+  /// \throws FileError (path): expected a file that can be written, given no such folder, at the first epoch already
   void update(const Progress& progress) {
     check_between_epochs();
     // A state that `fit` was not given would be written again and again, and nothing of the training with it.
@@ -191,7 +192,11 @@ class Checkpoint {
     }
     note(progress);
     const auto now = Clock::now();
-    if (!last_) last_ = now;
+    if (!last_) {
+      // At the first epoch, not at the first file, which may be hours away.
+      detail::check_folder("Checkpoint", path_);
+      last_ = now;
+    }
     const double seconds = std::chrono::duration<double>(now - *last_).count();
     const bool always = options_.every_epochs == 0 && options_.every_seconds == 0;
     if (always || progress.epoch == progress.epochs ||
@@ -277,6 +282,7 @@ class Checkpoint {
   ///         state are as before
   bool resume() {
     const Index size = checked_size();
+    detail::check_path("Checkpoint", path_, "a checkpoint");
     detail::remove_leftovers(path_);
     std::error_code error;
     if (!std::filesystem::exists(path_, error) && !error) return false;

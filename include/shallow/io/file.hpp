@@ -85,6 +85,17 @@ inline void check_path(std::string_view function, const std::filesystem::path& p
   raise_expected<FileError>(function, path_text(path), what, "a path with a zero byte");
 }
 
+/// The folder of a file that is to be written later: exists.
+/// \throws FileError (path): expected a file that can be written, given no such folder; given a path with a zero byte
+inline void check_folder(std::string_view function, const std::filesystem::path& path) {
+  constexpr std::string_view what = "a file that can be written";
+  check_path(function, path, what);
+  const std::filesystem::path folder = path.parent_path();
+  std::error_code error;
+  if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
+  raise_expected<FileError>(function, path.string(), what, "no such folder");
+}
+
 /// A file that is to be read: exists, and is a regular file.
 /// \throws FileError (path): expected `what`, given why not
 inline void check_regular_file(std::string_view function, const std::filesystem::path& path, std::string_view what) {

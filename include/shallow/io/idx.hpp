@@ -143,15 +143,16 @@ class IdxReader {
   void open(const std::filesystem::path& path) {
     constexpr std::string_view what = "an IDX file";
     std::uintmax_t size = 0;
-    errno = 0;
 #if defined(__unix__) || defined(__APPLE__)
     Descriptor opened = open_to_read(function_, path, what, size);
+    errno = 0;
     file_.reset(gzdopen(opened.number(), "rb"));
     zlib_name_ = numbered("<fd:", opened.number()) + ">: ";
     if (file_) opened.release();  // which closes it
 #else
     check_regular_file(function_, path, what);
     zlib_name_ = path_ + ": ";
+    errno = 0;
 #ifdef _WIN32
     file_.reset(gzopen_w(path.c_str(), "rb"));
 #else
