@@ -737,7 +737,7 @@ TEST_CASE("checkpoint: a folder that is not there was told when the first file w
     auto net = fresh<double>();
     TrainingState<Adam, double> state;
     io::Checkpoint checkpoint(path, net, state, {.every_seconds = 3600});
-    const std::string text =
+    std::string text =
         refusal<FileError>([&] { fit(net, data.X, data.Y, Adam{}, {.epochs = 9, .on_epoch = checkpoint}, state); });
     CHECK(state.epochs == 1);
     return text;

@@ -283,7 +283,7 @@ struct Narrow {
   explicit Narrow(double v) : value(held(v)) {}
   static float held(double v) {
     if (v > 60000 || v < -60000) return v > 0 ? INFINITY : -INFINITY;
-    return v < 2e-5 && v > -2e-5 ? 0 : float(v);
+    return v < 1e-6 && v > -1e-6 ? 0 : float(v);
   }
   explicit operator double() const { return double(value); }
   Narrow& operator+=(Narrow o) { return *this = *this + o; }
