@@ -57,13 +57,13 @@ inline bool(isinf)(const Dual& x) { return std::isinf(x.value); }
 
 }  // namespace dual
 
-namespace Eigen {
-template <>
-struct NumTraits<dual::Dual> : NumTraits<double> {
-  using Real = dual::Dual;
-  using NonInteger = dual::Dual;
-  using Nested = dual::Dual;
-  using Literal = dual::Dual;
+/// What Eigen asks of a real number type of a test's own.
+template <class Number>
+struct RealNumTraits : Eigen::NumTraits<double> {
+  using Real = Number;
+  using NonInteger = Number;
+  using Nested = Number;
+  using Literal = Number;
   enum {
     IsComplex = 0,
     IsInteger = 0,
@@ -73,6 +73,11 @@ struct NumTraits<dual::Dual> : NumTraits<double> {
     AddCost = 2,
     MulCost = 6
   };
+};
+
+namespace Eigen {
+template <>
+struct NumTraits<dual::Dual> : RealNumTraits<dual::Dual> {
   static dual::Dual epsilon() { return dual::Dual(2.2e-16); }
   static dual::Dual highest() { return dual::Dual(1.7e308); }
   static dual::Dual lowest() { return dual::Dual(-1.7e308); }

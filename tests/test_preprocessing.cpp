@@ -300,20 +300,7 @@ struct Narrow {
 }  // namespace
 
 template <>
-struct Eigen::NumTraits<Narrow> : Eigen::GenericNumTraits<Narrow> {
-  using Real = Narrow;
-  using NonInteger = Narrow;
-  using Nested = Narrow;
-  using Literal = Narrow;
-  enum {
-    IsComplex = 0,
-    IsInteger = 0,
-    IsSigned = 1,
-    RequireInitialization = 1,
-    ReadCost = 1,
-    AddCost = 1,
-    MulCost = 1
-  };
+struct Eigen::NumTraits<Narrow> : RealNumTraits<Narrow> {
   static Narrow epsilon() { return Narrow(1e-3); }
 };
 

@@ -338,7 +338,6 @@ class Scaled {
   /// \throws ShapeError as above; A: expected n_y x m; A: expected columns that lie apart
   template <class X>
   void predict(const Eigen::DenseBase<X>& x, detail::Output<Scalar> a, Workspace& workspace) const {
-    a.require_apart("predict", "A");
     // As wide as the widest so far: no other number of samples allocates.
     if (workspace.scaled_.rows() != x.rows() || workspace.scaled_.cols() < x.cols()) {
       workspace.scaled_.resize(x.rows(), x.cols());

@@ -233,25 +233,22 @@ class Output : public Eigen::Ref<Matrix<T>> {
   /// Refers to a matrix.
   template <class M>
     requires(std::is_convertible_v<M&, Eigen::Ref<Matrix<T>>>)
-  Output(Eigen::PlainObjectBase<M>& matrix) : Eigen::Ref<Matrix<T>>(matrix) {}
+  Output(Eigen::PlainObjectBase<M>& matrix) : Eigen::Ref<Matrix<T>>(matrix), stride_(matrix.colStride()) {}
   /// Refers to what a block, map or Ref does.
   template <class M>
     requires(std::is_convertible_v<M, Eigen::Ref<Matrix<T>>>)
   Output(const Eigen::DenseBase<M>& columns)
-      : Eigen::Ref<Matrix<T>>(columns.derived()), stride_(columns.derived().colStride()) {
-    apart_ = columns.cols() < 2 || stride_ >= columns.rows() || -stride_ >= columns.rows();
-  }
+      : Eigen::Ref<Matrix<T>>(columns.derived()), stride_(columns.derived().colStride()) {}
 
   /// \throws ShapeError `argument`: expected columns that lie apart
   void require_apart(std::string_view function, std::string_view argument) const {
-    if (apart_) return;
+    if (this->cols() < 2 || stride_ >= this->rows() || -stride_ >= this->rows()) return;
     raise_expected<ShapeError>(function, argument, "columns that lie apart",
                                numbered("stride ", stride_) + numbered(", rows ", this->rows()));
   }
 
  private:
-  Index stride_ = 0;
-  bool apart_ = true;
+  Index stride_;  ///< from a column to the next, as given: that of the Ref is never 0
 };
 
 /// Rows that a loss wants Y to have.

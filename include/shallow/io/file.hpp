@@ -192,6 +192,7 @@ class Descriptor {
 ///         expected `what` that fits into memory, given so many bytes
 inline Descriptor open_to_read(std::string_view function, const std::filesystem::path& path, std::string_view what,
                                std::uintmax_t& size) {
+  // By its name first: to open what is no regular file may set something going.
   check_regular_file(function, path, what);
   Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat opened {};
@@ -252,6 +253,9 @@ inline std::string_view other_format(std::string_view bytes) {
 /// \throws FileError (path): expected `what`, given why not; expected `what` that fits into memory, given so many bytes
 inline std::string read_file(std::string_view function, const std::filesystem::path& path, std::string_view what,
                              std::uintmax_t times = 3) {
+  const auto fail = [&](std::string_view expected, std::string_view given) {
+    raise_expected<FileError>(function, path.string(), expected, given);
+  };
 #if defined(__unix__) || defined(__APPLE__)
   std::uintmax_t size = 0;
   const Descriptor file = open_to_read(function, path, what, size);
@@ -273,7 +277,7 @@ inline std::string read_file(std::string_view function, const std::filesystem::p
 #else
   const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rb"));
 #endif
-  if (!file) raise_expected<FileError>(function, path.string(), "a readable file", system_reason(errno));
+  if (!file) fail("a readable file", system_reason(errno));
   const std::uintmax_t size = size_of_open(function, path);
   const auto read = [&](char* to, std::size_t count) {
     const std::size_t part = std::fread(to, 1, count, file.get());
@@ -285,11 +289,8 @@ inline std::string read_file(std::string_view function, const std::filesystem::p
       within_memory(function, path, what, size, [&] { return std::string(static_cast<std::size_t>(size), '\0'); });
   for (std::size_t count = 0; count < bytes.size();) {
     const auto part = read(bytes.data() + count, bytes.size() - count);
-    if (part < 0) raise_expected<FileError>(function, path.string(), "a readable file", system_reason(errno));
-    if (part == 0) {
-      raise_expected<FileError>(function, path.string(), numbered("", size) + " bytes",
-                                std::to_string(count) + " (the file has shrunk)");
-    }
+    if (part < 0) fail("a readable file", system_reason(errno));
+    if (part == 0) fail(numbered("", size) + " bytes", std::to_string(count) + " (the file has shrunk)");
     count += static_cast<std::size_t>(part);
   }
   return bytes;

@@ -276,34 +276,35 @@ class ModelFile : public SafetensorsFile {
       if (!(scale > 0)) fail("shallow.scales > 0", exact_text(scale));
     }
   }
+  /// Calls f(part) for what stands before, between and behind the separators.
+  template <class F>
+  static void for_each_part(std::string_view text, std::string_view separator, F&& f) {
+    for (std::size_t end = 0; end != std::string_view::npos;) {
+      end = text.find(separator);
+      f(text.substr(0, end));
+      if (end != std::string_view::npos) text.remove_prefix(end + separator.size());
+    }
+  }
   std::vector<std::string> names_of(const std::string& key) const {
     std::vector<std::string> names;
     const std::string all = without_controls(text(key));
     if (all.empty()) return names;
-    std::string_view rest = all;
-    for (std::size_t comma = 0; comma != std::string_view::npos;) {
-      comma = rest.find(", ");
-      names.emplace_back(rest.substr(0, comma));
-      if (names.back().empty()) fail("names separated by ', ' as " + key, quoted_excerpt(all));
-      if (comma != std::string_view::npos) rest.remove_prefix(comma + 2);
-    }
+    for_each_part(all, ", ", [&](std::string_view name) {
+      if (name.empty()) fail("names separated by ', ' as " + key, quoted_excerpt(all));
+      names.emplace_back(name);
+    });
     return names;
   }
   std::vector<double> numbers_of(const std::string& key) const {
     std::vector<double> values;
     if (metadata().count(key) == 0) return values;
-    const std::string all = text(key);
-    std::string_view rest = all;
-    for (std::size_t space = 0; space != std::string_view::npos;) {
-      space = rest.find(' ');
-      const std::string_view word = rest.substr(0, space);
+    for_each_part(text(key), " ", [&](std::string_view word) {
       double value = 0;
       if (!parse_number(word, value) || !std::isfinite(value)) {
         fail("finite numbers separated by spaces as " + key, quoted_excerpt(word));
       }
       values.push_back(value);
-      rest.remove_prefix((std::min)(word.size() + 1, rest.size()));
-    }
+    });
     return values;
   }
   static std::string shape_of(const TensorEntry& tensor) {
