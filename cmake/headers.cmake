@@ -10,30 +10,35 @@ set(SHALLOW_CORE_HEADERS
     types.hpp
     error.hpp
     random.hpp
-    packet_math.hpp
+    engine/numbers.hpp
+    engine/layout.hpp
+    engine/targets.hpp
     math.hpp
     activation.hpp
     softmax.hpp
     loss.hpp
     initializer.hpp
     trainable.hpp
-    tile.hpp
-    elementwise.hpp
-    dense.hpp
-    layer_view.hpp
-    stack.hpp
+    engine/tile.hpp
+    engine/elementwise.hpp
+    engine/layer_view.hpp
+    engine/stack.hpp
     layer.hpp
     network.hpp
     two_layer_net.hpp
     dynamic_network.hpp
     optimizer.hpp
-    batch.hpp
+    engine/batch.hpp
     mistakes.hpp
     fit.hpp
     gradient_check.hpp
     metrics.hpp
     preprocessing.hpp
     datasets.hpp)
+
+# What engine/targets.hpp includes once for each processor: in this order, and of no use alone.
+set(SHALLOW_ENGINE_PARTS engine/simd.inl engine/functions.inl engine/entries.inl engine/products.inl engine/loops.inl
+                         engine/engine.inl)
 
 # Readers and writers that need the standard library alone: they belong to the core's target, not to the umbrella.
 set(SHALLOW_IO_HEADERS io/file.hpp io/npy.hpp io/csv.hpp io/description.hpp io/firmware_code.hpp io/firmware.hpp)

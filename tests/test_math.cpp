@@ -366,14 +366,11 @@ TEST_CASE_TEMPLATE("a value has the same bits at every place of every kind of ar
   });
 }
 
-TEST_CASE_TEMPLATE("expressions are vectorised and stay expressions", T, float, double) {
+TEST_CASE_TEMPLATE("expressions stay expressions", T, float, double) {
   const ArrayX<T> x = ArrayX<T>::LinSpaced(33, T(-4), T(4));
   for_each_function([&](auto f) {
     using Expression = decltype(f.function(x));
     static_assert(!std::is_same_v<Expression, ArrayX<T>>);
-#ifdef EIGEN_VECTORIZE_SSE2
-    static_assert(bool(Eigen::internal::evaluator<Expression>::Flags & Eigen::PacketAccessBit));
-#endif
   });
   // Kinds are kept: Matrix in, Matrix out.
   const Eigen::Matrix<T, 2, 2> w = Eigen::Matrix<T, 2, 2>::Identity();

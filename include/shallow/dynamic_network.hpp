@@ -5,13 +5,12 @@
 /// A network whose depth, widths and activations are chosen at run time: by a user's setting or a model file.
 
 #include "shallow/activation.hpp"
-#include "shallow/dense.hpp"
+#include "shallow/engine/stack.hpp"
 #include "shallow/error.hpp"
 #include "shallow/initializer.hpp"
 #include "shallow/layer.hpp"
 #include "shallow/loss.hpp"
 #include "shallow/network.hpp"
-#include "shallow/stack.hpp"
 #include "shallow/types.hpp"
 
 #include <concepts>

@@ -4,9 +4,9 @@
 /// \file
 /// Training: `fit`, the loop over epochs and batches, and `step`, a single step for loops of your own.
 
-#include "shallow/batch.hpp"
+#include "shallow/engine/batch.hpp"
+#include "shallow/engine/layer_view.hpp"
 #include "shallow/error.hpp"
-#include "shallow/layer_view.hpp"
 #include "shallow/loss.hpp"
 #include "shallow/mistakes.hpp"
 #include "shallow/optimizer.hpp"
@@ -443,7 +443,8 @@ History fit_samples(M& model, const Samples<T, Target>& samples, const L& loss, 
       }
       take_step(optimizer, model, gradient, state.optimizer);
       // The running mean: of a single batch exactly its J.
-      progress.loss += (J - progress.loss) * (static_cast<double>(count) / static_cast<double>(first + count));
+      const double share = static_cast<double>(count) / static_cast<double>(first + count);
+      progress.loss += rounded((J - progress.loss) * share);
       state.batches = ++progress.batch;
       call(options.on_batch, progress);
       if (history.reason == StopReason::callback) break;

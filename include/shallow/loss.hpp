@@ -27,17 +27,18 @@
 /// targets of a network of n_y actions.
 
 #include "shallow/activation.hpp"
+#include "shallow/engine/layout.hpp"
+#include "shallow/engine/targets.hpp"
 #include "shallow/error.hpp"
 #include "shallow/math.hpp"
 #include "shallow/softmax.hpp"
 #include "shallow/types.hpp"
 
-#include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace shallow {
 
@@ -77,32 +78,10 @@ inline constexpr bool holds_integers = Eigen::NumTraits<typename Y::Scalar>::IsI
 template <class L>
 concept LabelLoss = L::takes_labels;
 
-/// True if none of the numbers is NaN or infinite. Vectorised, unlike Eigen's allFinite(); by the bits of the exponents
-/// alone, which are those of a power of two, of 0, or of infinity for what is not finite. The largest says all.
+/// True if none of the numbers is NaN or infinite. Vectorised, unlike Eigen's allFinite().
 template <class T>
 bool all_finite(Index size, const T* x) {
-  Index i = 0;
-  if constexpr (packet_size<T> != 1) {
-    namespace ei = Eigen::internal;
-    constexpr Index p = packet_size<T>;
-    const auto exponents = all<Packet<T>>(bit_cast<T>(MathConstants<T>::exponent_bits));
-    // Four at a time: a single one would wait for the one before.
-    Packet<T> largest[4] = {all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0))};
-    for (; i + 4 * p <= size; i += 4 * p) {
-      for (Index k = 0; k < 4; ++k) {
-        largest[k] = ei::pmax(largest[k], Packet<T>(ei::pand(load<Packet<T>>(x + i + k * p), exponents)));
-      }
-    }
-    std::array<T, std::size_t(p)> lanes;
-    ei::pstoreu(lanes.data(), ei::pmax(ei::pmax(largest[0], largest[1]), ei::pmax(largest[2], largest[3])));
-    for (const T& lane : lanes) {
-      if (!is_finite(lane)) return false;
-    }
-  }
-  for (; i < size; ++i) {
-    if (!is_finite(x[i])) return false;
-  }
-  return true;
+  return with_engine<T>([&](auto engine) { return engine.all_finite(size, x); });
 }
 
 /// The same of a matrix or array that lies in memory column after column.
@@ -180,20 +159,36 @@ void check_targets_unit_interval(const char* function, const Y& y) {
   }
 }
 
-// Losses whose L is a sum over entries offer, as the activations do, for packets and numbers
-//
-//     entry(v, y)             L of an entry, v being z for a LogitLoss and a for all others
-//     entry_derivative(a, y)  dL/dv
+/// V and Y, arrays of one shape, as the engine wants a tile: column after column, as one line. f(v, y) of their memory.
+template <class V, class Y, class F>
+auto with_entries(const V& v, const Y& y, F&& f) {
+  using T = typename V::Scalar;
+  using Entries = Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor>;
+  // In whole lines, though the numbers end before.
+  const Index size = v.size();
+  std::vector<T> values(static_cast<std::size_t>(round_up_to_lines<T>(size)), T(0));
+  Eigen::Map<Entries>(values.data(), v.rows(), v.cols()) = v;
+  const Entries targets = y.template cast<T>();
+  return f(TileLayout<T, Lanes::samples>{1, size}, values.data(), targets.data());
+}
 
+/// The sum of a loss over all entries.
 template <class L, class V, class Y>
 typename V::Scalar sum_of_entries(const L& loss, const V& v, const Y& y) {
-  const auto entry = [loss](const auto& x, const auto& target) { return loss.entry(x, target); };
-  return v.binaryExpr(y, PacketOp<typename V::Scalar, decltype(entry)>{entry}).sum();
+  using T = typename V::Scalar;
+  return with_entries(v, y, [&](const auto& tile, const T* values, const T* targets) {
+    return with_engine<T>([&](auto engine) { return engine.loss(loss, tile, values, targets, tile.length()); });
+  });
 }
-template <class L, class A, class Y>
-auto entry_derivatives(const L& loss, const A& a, const Y& y) {
-  const auto derivative = [loss](const auto& x, const auto& target) { return loss.entry_derivative(x, target); };
-  return a.binaryExpr(y, PacketOp<typename A::Scalar, decltype(derivative)>{derivative});
+/// d = its derivative by every entry.
+template <class L, class A, class Y, class D>
+void derivatives_of_entries(const L& loss, const A& a, const Y& y, D& d) {
+  using T = typename A::Scalar;
+  with_entries(a, y, [&](const auto& tile, T* values, const T* targets) {
+    with_engine<T>(
+        [&](auto engine) { engine.loss_gradient(loss, tile, T(1), values, targets, tile.length(), values); });
+    d = Eigen::Map<Eigen::Array<T, Dynamic, Dynamic, Eigen::ColMajor>>(values, a.rows(), a.cols());
+  });
 }
 
 }  // namespace detail
@@ -217,7 +212,7 @@ struct BinaryCrossEntropy {
   /// dL/dZ = A - Y.
   template <class A, class Y, class D>
   void gradient(const A& a, const Y& y, D& dZ) const {
-    dZ = detail::entry_derivatives(*this, a, y);
+    detail::derivatives_of_entries(*this, a, y, dZ);
   }
   /// \throws ValueError Y: expected labels in [0, 1]
   template <class Y>
@@ -227,33 +222,31 @@ struct BinaryCrossEntropy {
   /// Always true: there is nothing to set.
   friend bool operator==(const BinaryCrossEntropy&, const BinaryCrossEntropy&) = default;
 
-  /// \private The class that the two functions of packets below speak for: no class derived from it.
-  using Packets = BinaryCrossEntropy;
-  /// \private
-  template <class P>
-  P entry(const P& z, const P& y) const {
-    namespace ei = Eigen::internal;
-    const P magnitude = ei::pabs(z);
-    const P linear = ei::psub(ReLU{}.packet(z), P(ei::pmul(z, y)));
-    return ei::padd(linear, detail::apply<detail::SoftplusKernel>(P(ei::pnegate(magnitude))));
-  }
-  /// \private
-  template <class P>
-  P entry_derivative(const P& a, const P& y) const {
-    return Eigen::internal::psub(a, y);
-  }
+  /// \private What the engine applies, and no class derived from it.
+  using Entries = BinaryCrossEntropy;
 };
 
 namespace detail {
 
-/// y' z of sample j: the logit of its class.
-template <class Z, class Y>
-auto target_logit(const Z& z, const Y& y, Index j) {
+/// y' z of sample j, the logit of its class, of logits z(i) and targets Y.
+template <class T, class Z, class Y>
+T target_logit(const Z& z, const Y& y, Index j) {
   if constexpr (holds_integers<Y>) {
-    return z(y(0, j), j);
+    return z(Index(y(0, j)));
   } else {
-    return (z.col(j) * y.col(j)).sum();
+    T sum(0);
+    for (Index i = 0; i < y.rows(); ++i) sum = T(sum + T(z(i) * y(i, j)));
+    return sum;
   }
+}
+/// The cross-entropy of a tile of logits.
+template <class T, Lanes L, class Y>
+T categorical_cross_entropy(TileLayout<T, L> tile, const T* z, const Y& y) {
+  const Index unit = tile.unit_stride(), sample = tile.sample_stride();
+  const auto target = [&](Index j) {
+    return target_logit<T>([&](Index i) -> const T& { return z[i * unit + j * sample]; }, y, j);
+  };
+  return with_engine<T>([&](auto engine) { return engine.cross_entropy(tile, z, target); });
 }
 
 }  // namespace detail
@@ -274,23 +267,8 @@ struct CategoricalCrossEntropy {
   /// The sum of L over the samples, from the logits Z.
   template <class Z, class Y>
   typename Z::Scalar value(const Z& z, const Y& y) const {
-    using T = typename Z::Scalar;
-    using std::log;
-    T total(0);
-    // (max - y' z) + log(1 + ...) sample by sample: two numbers >= 0, so that no sum of losses comes out negative.
-    if constexpr (Z::IsRowMajor) {
-      detail::for_column_chunks(z, [&](Index first, Index count, const detail::ChunkRow<T>& top) {
-        detail::ChunkRow<T> sum = (detail::ChunkRow<T>::Zero)(count);
-        for (Index i = 0; i < z.rows(); ++i) sum += shallow::exp(z.row(i).segment(first, count) - top);
-        for (Index j = 0; j < count; ++j) total += (top(j) - detail::target_logit(z, y, first + j)) + log(sum(j));
-      });
-    } else {
-      for (Index j = 0; j < z.cols(); ++j) {
-        const T top = z.col(j).maxCoeff();
-        total += (top - detail::target_logit(z, y, j)) + log(shallow::exp(z.col(j) - top).sum());
-      }
-    }
-    return total;
+    const auto [tile, logits] = detail::as_tile(z);
+    return detail::categorical_cross_entropy(tile, logits.data(), y);
   }
   /// dL/dZ = A - Y.
   template <class A, class Y, class D>
@@ -350,7 +328,7 @@ struct MeanSquaredError {
   /// dL/dA = 2 (A - Y).
   template <class A, class Y, class D>
   void gradient(const A& a, const Y& y, D& dA) const {
-    dA = detail::entry_derivatives(*this, a, y);
+    detail::derivatives_of_entries(*this, a, y, dA);
   }
   /// \throws ValueError Y: expected finite numbers
   template <class Y>
@@ -360,20 +338,8 @@ struct MeanSquaredError {
   /// Always true: there is nothing to set.
   friend bool operator==(const MeanSquaredError&, const MeanSquaredError&) = default;
 
-  /// \private The class that the two functions of packets below speak for: no class derived from it.
-  using Packets = MeanSquaredError;
-  /// \private
-  template <class P>
-  P entry(const P& a, const P& y) const {
-    const P difference = Eigen::internal::psub(a, y);
-    return Eigen::internal::pmul(difference, difference);
-  }
-  /// \private
-  template <class P>
-  P entry_derivative(const P& a, const P& y) const {
-    const P difference = Eigen::internal::psub(a, y);
-    return Eigen::internal::padd(difference, difference);
-  }
+  /// \private What the engine applies, and no class derived from it.
+  using Entries = MeanSquaredError;
 };
 
 namespace detail {
@@ -402,15 +368,7 @@ void check_targets(const L& loss, const char* function, const Y& y, Index n_y) {
 
 /// The derivative dJ/dA itself in the place of targets: what backward() from a given dJ/dA sends through a network.
 struct GivenDerivative {
-  using Packets = GivenDerivative;
-  template <class P>
-  P entry(const P&, const P&) const {
-    return all<P>(0);
-  }
-  template <class P>
-  P entry_derivative(const P&, const P& y) const {
-    return y;
-  }
+  using Entries = GivenDerivative;
   template <class Y>
   void check_targets(const char* function, const Y& dA, Index) const {
     check_finite(function, "dA", dA);

@@ -13,8 +13,9 @@
 /// `each_member(state, f)`, which calls f(name, member) for every member, checkpoints can keep it: a member is a
 /// std::int64_t or a Vector<T> that is empty or as long as the parameters.
 
+#include "shallow/engine/layout.hpp"
+#include "shallow/engine/targets.hpp"
 #include "shallow/error.hpp"
-#include "shallow/packet_math.hpp"
 #include "shallow/types.hpp"
 
 #include <algorithm>
@@ -155,14 +156,8 @@ struct GradientDescent {
   void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
     detail::check_gradient("GradientDescent", parameters.size(), gradient.size());
     prepare(parameters.size(), state);
-    T* const theta = parameters.data();
-    const T* const g = gradient.data();
-    const auto rate = static_cast<T>(-learning_rate);
-    detail::for_packets<T>(parameters.size(), [=](Index i, auto x) {
-      using P = decltype(x);
-      const P descent = detail::all<P>(rate);
-      Eigen::internal::pstoreu(theta + i,
-                               detail::multiply_add(descent, detail::load<P>(g + i), detail::load<P>(theta + i)));
+    detail::with_engine<T>([&](auto engine) {
+      engine.descend(parameters.size(), static_cast<T>(learning_rate), gradient.data(), parameters.data());
     });
     ++state.steps;
   }
@@ -218,18 +213,9 @@ struct Momentum {
   void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
     detail::check_gradient("Momentum", parameters.size(), gradient.size());
     prepare(parameters.size(), state);
-    const auto rate = static_cast<T>(-learning_rate);
-    const auto kept = static_cast<T>(momentum);
-    T* const theta = parameters.data();
-    T* const v = state.velocity.data();
-    const T* const g = gradient.data();
-    detail::for_packets<T>(parameters.size(), [=](Index i, auto x) {
-      using P = decltype(x);
-      namespace ei = Eigen::internal;
-      const P velocity = detail::multiply_add(detail::all<P>(kept), detail::load<P>(v + i), detail::load<P>(g + i));
-      const P descent = detail::all<P>(rate);
-      ei::pstoreu(v + i, velocity);
-      ei::pstoreu(theta + i, detail::multiply_add(descent, velocity, detail::load<P>(theta + i)));
+    detail::with_engine<T>([&](auto engine) {
+      engine.descend(parameters.size(), static_cast<T>(learning_rate), static_cast<T>(momentum), gradient.data(),
+                     state.velocity.data(), parameters.data());
     });
     ++state.steps;
   }
@@ -309,33 +295,19 @@ struct Adam {
     prepare(parameters.size(), state);
     ++state.steps;
     const auto t = static_cast<double>(state.steps);
-    const auto rate = static_cast<T>(learning_rate / (1 - std::pow(beta1, t)));
-    const auto second_correction = static_cast<T>(1 / (1 - std::pow(beta2, t)));
-    // An epsilon too small for T must not become 0: 0 / 0 would follow.
-    const T smallest = (std::max)(static_cast<T>(epsilon), T((std::numeric_limits<T>::min)()));
-    const auto first_share = static_cast<T>(1 - beta1);
-    const auto second_share = static_cast<T>(1 - beta2);
-    // Where alpha lambda is 0 this multiplies by exactly 1.
-    const auto decay = static_cast<T>(1 - learning_rate * weight_decay);
-    T* const theta = parameters.data();
-    T* const m = state.first.data();
-    T* const v = state.second.data();
-    const T* const g = gradient.data();
-    detail::for_packets<T>(parameters.size(), [=](Index i, auto x) {
-      using P = decltype(x);
-      namespace ei = Eigen::internal;
-      const P slope = detail::load<P>(g + i);
-      const P old_first = detail::load<P>(m + i);
-      const P old_second = detail::load<P>(v + i);
-      const P first = detail::multiply_add(detail::all<P>(first_share), P(ei::psub(slope, old_first)), old_first);
-      const P second = detail::multiply_add(detail::all<P>(second_share),
-                                            P(ei::psub(P(ei::pmul(slope, slope)), old_second)), old_second);
-      const P deviation = detail::square_root(P(ei::pmul(second, detail::all<P>(second_correction))));
-      const P step =
-          detail::divide(P(ei::pmul(detail::all<P>(rate), first)), P(ei::padd(deviation, detail::all<P>(smallest))));
-      ei::pstoreu(m + i, first);
-      ei::pstoreu(v + i, second);
-      ei::pstoreu(theta + i, ei::psub(P(ei::pmul(detail::load<P>(theta + i), detail::all<P>(decay))), step));
+    const detail::AdamFactors<T> factors{
+        static_cast<T>(learning_rate / (1 - std::pow(beta1, t))),
+        static_cast<T>(1 - beta1),
+        static_cast<T>(1 - beta2),
+        static_cast<T>(1 / (1 - std::pow(beta2, t))),
+        // An epsilon too small for T must not become 0: 0 / 0 would follow.
+        (std::max)(static_cast<T>(epsilon), T((std::numeric_limits<T>::min)())),
+        // Where alpha lambda is 0 this multiplies by exactly 1.
+        static_cast<T>(1 - learning_rate * weight_decay),
+    };
+    detail::with_engine<T>([&](auto engine) {
+      engine.descend(parameters.size(), factors, gradient.data(), state.first.data(), state.second.data(),
+                     parameters.data());
     });
   }
 };

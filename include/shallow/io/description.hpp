@@ -8,7 +8,7 @@
 #include "shallow/activation.hpp"
 #include "shallow/error.hpp"
 #include "shallow/io/file.hpp"
-#include "shallow/layer_view.hpp"
+#include "shallow/engine/layer_view.hpp"
 #include "shallow/loss.hpp"
 #include "shallow/preprocessing.hpp"
 #include "shallow/types.hpp"

@@ -14,12 +14,13 @@
 ///     dW[l] = D[l] A[l-1]'            db[l] = (row sums of D[l])              dJ/dX = W[1]' D[1]
 
 #include "shallow/activation.hpp"
-#include "shallow/dense.hpp"
-#include "shallow/elementwise.hpp"
+#include "shallow/engine/elementwise.hpp"
+#include "shallow/engine/layer_view.hpp"
+#include "shallow/engine/layout.hpp"
+#include "shallow/engine/targets.hpp"
+#include "shallow/engine/tile.hpp"
 #include "shallow/error.hpp"
-#include "shallow/layer_view.hpp"
 #include "shallow/loss.hpp"
-#include "shallow/tile.hpp"
 #include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
 
@@ -73,7 +74,6 @@ class ParameterStorage {
 
  private:
   static constexpr std::size_t line = std::max<std::size_t>(64 / sizeof(T), 1);
-  static_assert(std::size_t(packet_size<T>) <= line, "shallow: a packet is longer than a cache line");
   AlignedVector<T> numbers_;
 };
 
@@ -144,6 +144,7 @@ class PassWorkspace {
 ///     keeps_z(l)                          whether g_l' needs Z[l], for l = 1 .. L
 ///     for_each_layer(f)                   f(LayerView, l) for l = 0 .. L - 1, of a const model
 ///     for_each_layer_backward(f)          the same from the last to the first
+///     layer_views()                       all LayerViews in a tuple, where their number is fixed
 ///     output_activation(), default_loss()
 ///
 /// and, if its sizes are in the type, `fixed_widths`, an array.
@@ -153,8 +154,8 @@ class Stack {
 
   /// Two columns of the widest layer, if all sizes are in the type.
   static constexpr Index fixed_columns() {
-    return 2 * detail::round_up_to_packets<T>(
-                   *std::max_element(Derived::fixed_widths.begin(), Derived::fixed_widths.end()));
+    return 2 *
+           detail::round_up_to_lines<T>(*std::max_element(Derived::fixed_widths.begin(), Derived::fixed_widths.end()));
   }
   /// Whether the stack holds them: then a sample needs no other memory.
   static constexpr bool fits_stack() {
@@ -440,11 +441,14 @@ class Stack {
     }
   }
 
-  template <detail::Lanes L, class View>
-  static auto kernel(const View& layer, T* scratch) {
-    return detail::DenseKernel<T, L, View::inputs, View::outputs>{detail::shared_size<View::inputs>(layer.n_in()),
-                                                                  detail::shared_size<View::outputs>(layer.n_out()),
-                                                                  layer.weights().data(), layer.bias().data(), scratch};
+  /// Calls f(products) with the products of a layer, of the engine in use.
+  template <detail::Lanes L, class View, class F>
+  static void with_products(const View& layer, T* scratch, F&& f) {
+    detail::with_engine<T>([&](auto engine) {
+      using Products = typename decltype(engine)::template Dense<T, L, View::inputs, View::outputs>;
+      f(Products{detail::shared_size<View::inputs>(layer.n_in()), detail::shared_size<View::outputs>(layer.n_out()),
+                 layer.weights().data(), layer.bias().data(), scratch});
+    });
   }
 
   Index widest_layer() const {
@@ -504,13 +508,10 @@ class Stack {
     }
     if (workspace.labels_.size() < static_cast<std::size_t>(t)) workspace.labels_.resize(static_cast<std::size_t>(t));
     if (!backward || !units) return kept;
-    const T* weights = self().parameters().data();
-    for (Index l = 0; l < depth; ++l) {
-      const Index n_in = self().width(l);
-      const Index n_out = self().width(l + 1);
-      if (l > 0 || input_derivative) detail::pack_weights(n_in, n_out, weights, scratch(workspace, l));
-      weights += (n_in + 1) * n_out;
-    }
+    self().for_each_layer([&](const auto& layer, Index l) {
+      if (l == 0 && !input_derivative) return;
+      with_products<detail::Lanes::units>(layer, scratch(workspace, l), [](auto products) { products.pack_weights(); });
+    });
     return kept;
   }
 
@@ -525,7 +526,8 @@ class Stack {
       const auto& slot = workspace.slots_[static_cast<std::size_t>(l)];
       const detail::TileLayout<T, L> layout{layer.n_out(), t};
       T* z = workspace.at(slot.z);
-      kernel<L>(layer, nullptr).forward(t, a.data, a.unit_stride, a.sample_stride, z);
+      with_products<L>(layer, nullptr,
+                       [&](auto products) { products.forward(t, a.data, a.unit_stride, a.sample_stride, z); });
       detail::activate(layer.activation(), layout, z, workspace.at(slot.a));
       a = {workspace.at(slot.a), layout.unit_stride(), layout.sample_stride()};
     });
@@ -551,7 +553,7 @@ class Stack {
     if constexpr (fits_stack()) {
       predict_fixed<L>(x, a);
     } else {
-      const Index stride = detail::round_up_to_packets<T>(widest_layer());
+      const Index stride = detail::round_up_to_lines<T>(widest_layer());
       if (workspace.memory_.size() < static_cast<std::size_t>(2 * stride)) {
         workspace.memory_.resize(static_cast<std::size_t>(2 * stride));
       }
@@ -566,13 +568,17 @@ class Stack {
   }
   template <detail::Lanes L>
   EIGEN_ALWAYS_INLINE void predict_sample(const T* x, T* a, T* columns, Index stride) const {
-    self().for_each_layer([&](const auto& layer, Index l) {
-      T* const z = columns + l % 2 * stride;
-      const detail::TileLayout<T, detail::Lanes::units> layout{layer.n_out(), 1};
-      kernel<L>(layer, nullptr).forward_sample(x, z);
-      detail::activate(layer.activation(), layout, z, z);
-      x = z;
-    });
+    if constexpr (requires { self().layer_views(); }) {
+      const auto views = self().layer_views();
+      x = detail::with_engine<T>(
+          [&](auto engine) { return engine.template forward_sample<T, L>(views, x, columns, stride); });
+    } else {
+      self().for_each_layer([&](const auto& layer, Index l) {
+        T* const z = columns + l % 2 * stride;
+        detail::with_engine<T>([&](auto engine) { engine.template forward_sample<T, L>(layer, x, z); });
+        x = z;
+      });
+    }
     std::copy_n(x, n_y(), a);
   }
 
@@ -631,11 +637,12 @@ class Stack {
       if (l > 0) {
         a = {workspace.at(workspace.slots_[static_cast<std::size_t>(l - 1)].a), in.unit_stride(), in.sample_stride()};
       }
-      const auto products = kernel<L>(layer, scratch(workspace, l));
-      products.weight_gradient(start, t, d, a.data, a.unit_stride, a.sample_stride, block,
-                               block + layer.n_in() * layer.n_out());
+      with_products<L>(layer, scratch(workspace, l), [&](auto products) {
+        products.weight_gradient(start, t, d, a.data, a.unit_stride, a.sample_stride, block,
+                                 block + layer.n_in() * layer.n_out());
+        if (l > 0 || dX) products.input_gradient(t, d, previous_d);
+      });
       if (l == 0 && !dX) return;
-      products.input_gradient(t, d, previous_d);
       if (l == 0) {
         detail::store_tile(in, previous_d, dX, in.units);
       } else if constexpr (!std::is_same_v<decltype(below), const std::nullptr_t*>) {
