@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// The parts that speed is made of, one by one, with Google Benchmark: the functions of math.hpp over an array beside
-/// std's and Eigen's, and the products of dense.hpp beside Eigen's.
+/// std's and Eigen's, and the products of the engine beside Eigen's.
 ///
 ///     taskset -c 1 build/bench/benchmarks/bench_micro --benchmark_filter=tanh
 
@@ -16,7 +16,6 @@ namespace {
 
 using shallow::Index;
 using shallow::Matrix;
-using shallow::detail::DenseKernel;
 using shallow::detail::Lanes;
 using shallow::detail::Start;
 using shallow::detail::TileLayout;
@@ -70,7 +69,7 @@ void register_math() {
   math<T>("softplus/shallow", [](const auto& x, auto& y) { y = shallow::softplus(x); });
 }
 
-// ---- dense.hpp: an item is a flop
+// ---- engine/products.inl: an item is a flop
 
 template <class T, Lanes L>
 struct LayerTile {
@@ -78,16 +77,20 @@ struct LayerTile {
       : n_in(inputs),
         n_out(outputs),
         t(samples),
-        parameters((inputs + 1) * outputs + shallow::detail::packet_size<T>),
+        parameters((inputs + 1) * outputs + shallow::detail::line<T>),
         gradient(Array<T>::Zero((inputs + 1) * outputs)),
         a(Array<T>::Random(TileLayout<T, L>{inputs, samples}.size())),
         d(Array<T>::Random(TileLayout<T, L>{outputs, samples}.size())) {
     parameters.setRandom();
     scratch.resize(shallow::detail::scratch_size<T>(n_in, n_out, true));
-    shallow::detail::pack_weights(n_in, n_out, parameters.data(), scratch.data());
+    with_kernel([](auto kernel) { kernel.pack_weights(0, kernel.n_out); });
   }
-  DenseKernel<T, L, Eigen::Dynamic, Eigen::Dynamic> kernel() {
-    return {n_in, n_out, parameters.data(), parameters.data() + n_in * n_out, scratch.data()};
+  template <class F>
+  void with_kernel(F f) {
+    shallow::detail::with_engine<T>([&](auto engine) {
+      f(typename decltype(engine)::template Dense<T, L, Eigen::Dynamic, Eigen::Dynamic>{
+          n_in, n_out, parameters.data(), parameters.data() + n_in * n_out, scratch.data()});
+    });
   }
 
   Index n_in, n_out, t;
@@ -117,11 +120,11 @@ template <class T>
 void register_products() {
   product<T, Lanes::units>("forward/units", [](auto& tile) {
     const TileLayout<T, Lanes::units> in{tile.n_in, tile.t};
-    tile.kernel().forward(tile.t, tile.a.data(), 1, in.stride(), tile.d.data());
+    tile.with_kernel([&](auto kernel) { kernel.forward(tile.t, tile.a.data(), 1, in.stride(), tile.d.data()); });
   });
   product<T, Lanes::samples>("forward/samples", [](auto& tile) {
     const TileLayout<T, Lanes::samples> in{tile.n_in, tile.t};
-    tile.kernel().forward(tile.t, tile.a.data(), in.stride(), 1, tile.d.data());
+    tile.with_kernel([&](auto kernel) { kernel.forward(tile.t, tile.a.data(), in.stride(), 1, tile.d.data()); });
   });
   product<T, Lanes::units>("forward/Eigen", [](auto& tile) {
     const TileLayout<T, Lanes::units> in{tile.n_in, tile.t};
@@ -131,13 +134,17 @@ void register_products() {
   });
   product<T, Lanes::units>("weight_gradient/units", [](auto& tile) {
     const TileLayout<T, Lanes::units> in{tile.n_in, tile.t};
-    tile.kernel().weight_gradient(Start::accumulate, tile.t, tile.d.data(), tile.a.data(), 1, in.stride(),
-                                  tile.gradient.data(), tile.gradient.data() + tile.n_in * tile.n_out);
+    tile.with_kernel([&](auto kernel) {
+      kernel.weight_gradient(Start::accumulate, tile.t, tile.d.data(), tile.a.data(), 1, in.stride(),
+                             tile.gradient.data(), tile.gradient.data() + tile.n_in * tile.n_out);
+    });
   });
   product<T, Lanes::samples>("weight_gradient/samples", [](auto& tile) {
     const TileLayout<T, Lanes::samples> in{tile.n_in, tile.t};
-    tile.kernel().weight_gradient(Start::accumulate, tile.t, tile.d.data(), tile.a.data(), in.stride(), 1,
-                                  tile.gradient.data(), tile.gradient.data() + tile.n_in * tile.n_out);
+    tile.with_kernel([&](auto kernel) {
+      kernel.weight_gradient(Start::accumulate, tile.t, tile.d.data(), tile.a.data(), in.stride(), 1,
+                             tile.gradient.data(), tile.gradient.data() + tile.n_in * tile.n_out);
+    });
   });
   product<T, Lanes::units>("weight_gradient/Eigen", [](auto& tile) {
     const TileLayout<T, Lanes::units> in{tile.n_in, tile.t};
@@ -145,10 +152,12 @@ void register_products() {
     Eigen::Map<Matrix<T>> dW(tile.gradient.data(), tile.n_out, tile.n_in);
     dW.noalias() += out.view(tile.d.data()).matrix() * in.view(tile.a.data()).matrix().transpose();
   });
-  product<T, Lanes::units>("input_gradient/units",
-                           [](auto& tile) { tile.kernel().input_gradient(tile.t, tile.d.data(), tile.a.data()); });
-  product<T, Lanes::samples>("input_gradient/samples",
-                             [](auto& tile) { tile.kernel().input_gradient(tile.t, tile.d.data(), tile.a.data()); });
+  product<T, Lanes::units>("input_gradient/units", [](auto& tile) {
+    tile.with_kernel([&](auto kernel) { kernel.input_gradient(tile.t, tile.d.data(), tile.a.data()); });
+  });
+  product<T, Lanes::samples>("input_gradient/samples", [](auto& tile) {
+    tile.with_kernel([&](auto kernel) { kernel.input_gradient(tile.t, tile.d.data(), tile.a.data()); });
+  });
 }
 
 }  // namespace

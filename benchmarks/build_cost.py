@@ -22,8 +22,9 @@ HERE = Path(__file__).resolve().parent
 MINE, BY_HAND, BARE = 'README program', 'by hand', '<Eigen/Dense> alone'
 # Against the same job the target is 1.5. A file that does nothing is no job; its limits are there so that what is
 # included and instantiated does not creep up.
-LIMITS = {BY_HAND: {'seconds': 1.5, 'KiB': 1.5}, BARE: {'seconds': 5.0, 'KiB': 2.0}}
-SIZE_LIMIT = 120 * 1024
+# The engine is in them for three processors.
+LIMITS = {BY_HAND: {'seconds': 1.5, 'KiB': 1.5}, BARE: {'seconds': 6.5, 'KiB': 2.2}}
+SIZE_LIMIT = 160 * 1024
 
 
 def programs():

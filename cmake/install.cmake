@@ -5,7 +5,9 @@ include(GNUInstallDirs)
 # In share, not lib: nothing here depends on the architecture.
 set(shallow_config_dir "${CMAKE_INSTALL_DATADIR}/cmake/shallow")
 
-install(TARGETS shallow EXPORT shallow-targets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(TARGETS shallow EXPORT shallow-targets
+        FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILE_SET engine_parts DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT shallow-targets NAMESPACE shallow:: DESTINATION "${shallow_config_dir}")
 foreach(component IN LISTS SHALLOW_COMPONENTS)
   install(TARGETS shallow_${component} EXPORT shallow-${component}-targets

@@ -7,6 +7,7 @@
 /// loop on purpose and must then fail: a test that cannot fail is none.
 
 #include "shallow/shallow.hpp"
+#include "shallow/threads.hpp"
 
 #include "counted_malloc.hpp"
 
@@ -58,6 +59,34 @@ void verdict_on_bytes(const char* what, std::size_t few, std::size_t many) {
   std::printf("%-72s %zu and %zu bytes\n", what, few, many);
   ++(few > 0 && few == many && many < most ? passed : failed);
 }
+
+// Parts of a user's own that are made of this library's.
+
+struct MyTanh : Tanh {};
+
+/// z sigmoid(z), of whole arrays.
+struct Swish {
+  static constexpr bool takes_arrays = true;
+  template <class Z>
+  auto operator()(const Z& z) const {
+    return z * shallow::sigmoid(z);
+  }
+  template <class Z>
+  auto derivative(const Z& z) const {
+    return shallow::sigmoid(z) * (1 + z * shallow::sigmoid(-z));
+  }
+};
+
+struct MyLoss {
+  template <class A, class Y>
+  auto value(const A& a, const Y& y) const {
+    return MeanSquaredError{}.value(a, y);
+  }
+  template <class A, class Y, class D>
+  void gradient(const A& a, const Y& y, D& dA) const {
+    MeanSquaredError{}.gradient(a, y, dA);
+  }
+};
 
 /// The workspace of a pass, and everything that `fit` allocates but the order of the samples.
 template <class T>
@@ -146,6 +175,18 @@ void check(const char* type) {
             GradientDescent{}, 500);
   check_fit("fit, a block as input, read in place", small, X.topRows(2), Y, GradientDescent{}, 50);
 
+  check_fit("fit, an activation derived from Tanh", Network<Layer<T, MyTanh>, Layer<T, Sigmoid>>({20, 33, 1}), X, Y,
+            GradientDescent{}, 100);
+  check_fit("fit, an activation of arrays made of sigmoid", Network<Layer<T, Swish>, Layer<T, Sigmoid>>({20, 33, 1}), X,
+            Y, GradientDescent{}, 100);
+  check_fit("fit, a loss made of the squared error", deep, X, Y, GradientDescent{}, 100, MyLoss{});
+
+  ThreadPool pool(3);
+  check_fit("fit, three threads, the samples of a tile and then its columns shared", wide, wide_X, wide_labels,
+            Momentum{}, 128, pool);
+  check_fit("fit, three threads, tiles shared, with validation", deep, X, Y, Adam{}, 900, MeanSquaredError{}, pool,
+            Validation(X, Y));
+
   const auto check_predict = [&](const char* what, const auto& net, const Matrix<T>& x) {
     typename std::remove_cvref_t<decltype(net)>::Workspace workspace;
     Matrix<T> a(net.n_y(), x.cols());
@@ -161,6 +202,16 @@ void check(const char* type) {
   check_predict("predict into given storage, 20-64-48-1", deep, X);
   check_predict("predict into given storage, run-time network", dynamic, X);
   check_predict("predict into given storage, behind a scaler", Scaled(StandardScaler(X), dynamic), X);
+
+  {
+    typename DynamicNetwork<T>::Workspace workspace;
+    Matrix<T> a(dynamic.n_y(), X.cols());
+    dynamic.predict(X, a, workspace, pool);
+    counting = true;
+    for (Index m = X.cols(); m > 0; m /= 3) dynamic.predict(X.leftCols(m), a.leftCols(m), workspace, pool);
+    if (planted) a = (Matrix<T>(a) + a).eval();
+    verdict("predict into given storage, three threads");
+  }
 
   const Eigen::Matrix<T, 2, 1> sample = narrow_X.col(0);
   counting = true;

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include "shallow/error.hpp"
 #include "shallow/io/file.hpp"
+#include "shallow/io/file_messages.hpp"
+#include "shallow/io/file_replacement.hpp"
+#include "shallow/io/number_formats.hpp"
+#include "shallow/io/open_file.hpp"
 
 #include "temporary_folder.hpp"
 #include <doctest/doctest.h>

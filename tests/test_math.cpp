@@ -48,14 +48,14 @@ constexpr T epsilon = std::numeric_limits<T>::epsilon();
 
 struct ExpCase {
   static constexpr const char* name = "exp";
-  static constexpr double bound = 2.0;
+  static constexpr double shallow::detail::LargestErrors::*bound = &shallow::detail::LargestErrors::exp;
   static constexpr auto function = [](auto&& x) { return shallow::exp(std::forward<decltype(x)>(x)); };
   static long double reference(long double x) { return std::exp(x); }
 };
 
 struct SigmoidCase {
   static constexpr const char* name = "sigmoid";
-  static constexpr double bound = 2.5;
+  static constexpr double shallow::detail::LargestErrors::*bound = &shallow::detail::LargestErrors::sigmoid;
   static constexpr auto function = [](auto&& x) { return shallow::sigmoid(std::forward<decltype(x)>(x)); };
   static long double reference(long double x) {
     const long double e = std::exp(-std::abs(x));
@@ -65,14 +65,14 @@ struct SigmoidCase {
 
 struct TanhCase {
   static constexpr const char* name = "tanh";
-  static constexpr double bound = 2.75;
+  static constexpr double shallow::detail::LargestErrors::*bound = &shallow::detail::LargestErrors::tanh;
   static constexpr auto function = [](auto&& x) { return shallow::tanh(std::forward<decltype(x)>(x)); };
   static long double reference(long double x) { return std::tanh(x); }
 };
 
 struct SoftplusCase {
   static constexpr const char* name = "softplus";
-  static constexpr double bound = 3.0;
+  static constexpr double shallow::detail::LargestErrors::*bound = &shallow::detail::LargestErrors::softplus;
   static constexpr auto function = [](auto&& x) { return shallow::softplus(std::forward<decltype(x)>(x)); };
   static long double reference(long double x) { return std::max(x, 0.0L) + std::log1p(std::exp(-std::abs(x))); }
 };
@@ -190,7 +190,9 @@ TEST_CASE_TEMPLATE("the whole range is accurate to a few units in the last place
   const volatile long double one = 1;
   const bool in_double = std::exp(one) == static_cast<long double>(std::exp(static_cast<double>(one)));
   const int digits = in_double ? std::numeric_limits<double>::digits : std::numeric_limits<long double>::digits;
-  const double slack = digits > std::numeric_limits<T>::digits ? 0 : 2;
+  const double slack = digits > std::numeric_limits<T>::digits ? 0.005 : 2;  // the table has two places
+  const auto errors = shallow::detail::with_engine<T>(
+      [](auto engine) { return shallow::detail::largest_errors<T>(decltype(engine)::multiplies_and_adds_in_one); });
   for_each_function([&](auto f) {
     const ArrayX<T> y = f.function(x);
     double worst = 0;
@@ -200,7 +202,8 @@ TEST_CASE_TEMPLATE("the whole range is accurate to a few units in the last place
       if (error > worst) worst = error, at = x[i];
     }
     MESSAGE(std::string(f.name) << ": " << worst << " ulp at " << at << ", of " << x.size() << " points");
-    CHECK(worst <= f.bound + slack);
+    CHECK(worst <= errors.*f.bound + slack);
+    CHECK(worst >= errors.*f.bound / 2);  // and the table does not promise too little
   });
 }
 
@@ -366,14 +369,11 @@ TEST_CASE_TEMPLATE("a value has the same bits at every place of every kind of ar
   });
 }
 
-TEST_CASE_TEMPLATE("expressions are vectorised and stay expressions", T, float, double) {
+TEST_CASE_TEMPLATE("expressions stay expressions", T, float, double) {
   const ArrayX<T> x = ArrayX<T>::LinSpaced(33, T(-4), T(4));
   for_each_function([&](auto f) {
     using Expression = decltype(f.function(x));
     static_assert(!std::is_same_v<Expression, ArrayX<T>>);
-#ifdef EIGEN_VECTORIZE_SSE2
-    static_assert(bool(Eigen::internal::evaluator<Expression>::Flags & Eigen::PacketAccessBit));
-#endif
   });
   // Kinds are kept: Matrix in, Matrix out.
   const Eigen::Matrix<T, 2, 2> w = Eigen::Matrix<T, 2, 2>::Identity();
@@ -539,4 +539,98 @@ TEST_CASE_TEMPLATE("log_sum_exp: infinities, NaN, nothing", T, float, double) {
       CHECK(std::isnan(shallow::log_sum_exp(x)));
     }
   }
+}
+
+TEST_CASE_TEMPLATE("an RNN's step: what the functions are of may hold what they are assigned to", T, float, double) {
+  using M = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+  const auto close = [](const auto& a, const auto& b) { CHECK((a - b).cwiseAbs().maxCoeff() <= 8 * epsilon<T>); };
+  const auto one_by_one = [](const auto& x) { return x.unaryExpr([](const T& z) { return T(std::tanh(z)); }).eval(); };
+  for (const Eigen::Index n : {2, 6, 70}) {
+    CAPTURE(n);
+    const M W = M::NullaryExpr(
+        n, n, [&](Eigen::Index i, Eigen::Index j) { return T(std::sin(double(3 * i + 5 * j)) / double(n)); });
+    const M b = W.col(1), start = W.col(0) * T(double(n));
+    M h = start;
+    h = shallow::tanh(W * h);
+    close(h, one_by_one(W * start));
+    h = start;
+    h = shallow::tanh(b + W * h);
+    close(h, one_by_one(b + W * start));
+    h = start;
+    h += shallow::tanh(W * h);
+    close(h, start + one_by_one(W * start));
+    h = start;
+    h = b.cwiseProduct(shallow::tanh(W * h));
+    close(h, b.cwiseProduct(one_by_one(W * start)));
+    M A = W;
+    A = shallow::tanh(A * A);
+    close(A, one_by_one(W * W));
+    A = W;
+    A += shallow::tanh(A.rowwise() - A.colwise().mean());
+    close(A, W + one_by_one(W.rowwise() - W.colwise().mean()));
+    A = W;
+    A.col(1) = shallow::tanh(W * A.col(1));
+    close(A.col(1), one_by_one(W * W.col(1)));
+    // Into fewer numbers than it is made of.
+    A = W.col(0);
+    A = shallow::tanh(W.topRows(1) * A);
+    close(A, one_by_one(W.topRows(1) * W.col(0)));
+  }
+  Eigen::Matrix<T, 5, 1> fixed = Eigen::Matrix<T, 5, 1>::Constant(T(0.5));
+  const Eigen::Matrix<T, 5, 5> twice = Eigen::Matrix<T, 5, 5>::Ones();
+  fixed = shallow::tanh(twice * fixed);
+  close(fixed, Eigen::Matrix<T, 5, 1>::Constant(T(std::tanh(2.5))));
+}
+
+TEST_CASE("the entries of what a function is of are read once, however the result is read") {
+  Eigen::MatrixXd X = Eigen::MatrixXd::Constant(10, 300, 0.5);
+  Eigen::Index reads = 0;
+  const auto counted = X.unaryExpr([&](double x) {
+    ++reads;
+    return x;
+  });
+  const auto expect_once = [&](double given, double expected, Eigen::Index in_vain = 0) {
+    CHECK(given == doctest::Approx(expected));
+    CHECK(reads >= X.size());
+    CHECK(reads <= X.size() + in_vain);
+    reads = 0;
+  };
+  const double tanh_half = std::tanh(0.5);
+  expect_once(shallow::tanh(counted).sum(), 3'000 * tanh_half);
+  // A column is an expression of its own, and may read a few entries of the next.
+  expect_once(shallow::tanh(counted).colwise().sum().maxCoeff(), 10 * tanh_half, X.size());
+  expect_once(shallow::tanh(counted).rowwise().sum().maxCoeff(), 300 * tanh_half);
+  expect_once((X + shallow::tanh(counted)).eval()(9, 299), 0.5 + tanh_half);
+  double sum = 0;
+  for (Eigen::Index j = 0; j < X.cols(); ++j) sum += shallow::tanh(counted).col(j).sum();
+  expect_once(sum, 3'000 * tanh_half, X.size());
+}
+
+TEST_CASE("functions of a large Map of fixed size, of repeated places, of places in any order") {
+  std::vector<float> numbers(128 * 784, 0.25F);
+  const Eigen::Map<const Eigen::Matrix<float, 128, 784>> W(numbers.data());
+  CHECK(shallow::tanh(W).sum() == doctest::Approx(128 * 784 * std::tanh(0.25)).epsilon(1e-2));
+
+  Eigen::Vector3d a = Eigen::Vector3d::Zero();
+  const Eigen::Vector3d b(0.5, 0.7, 0.9);
+  a(std::vector<int>{0, 0, 1}) = shallow::tanh(b);
+  CHECK(a(0) == shallow::tanh(0.7));
+  CHECK(a(1) == shallow::tanh(0.9));
+
+  const Eigen::MatrixXd X =
+      Eigen::MatrixXd::NullaryExpr(7, 90, [](Eigen::Index i, Eigen::Index j) { return std::sin(double(i + 7 * j)); });
+  const auto same = [&](const auto& given, const auto& of) {
+    for (Eigen::Index j = 0; j < given.cols(); ++j) {
+      for (Eigen::Index i = 0; i < given.rows(); ++i) CHECK(given(i, j) == shallow::tanh(of(i, j)));
+    }
+  };
+  const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = shallow::tanh(2 * X);
+  same(rows, 2 * X);
+  const Eigen::MatrixXd columns = shallow::tanh(2 * X.transpose());
+  same(columns, 2 * X.transpose());
+  const Eigen::MatrixXd backwards = shallow::tanh((X + X).reverse());
+  same(backwards, (2 * X).reverse().eval());
+  Eigen::MatrixXd wide = Eigen::MatrixXd::Zero(14, 90);
+  wide(Eigen::seq(0, 12, 2), Eigen::all) = shallow::tanh(X + X);
+  same(wide(Eigen::seq(0, 12, 2), Eigen::all), 2 * X);
 }

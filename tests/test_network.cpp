@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <limits>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -574,4 +575,53 @@ TEST_CASE("network: backward into given storage adds nothing to what was there")
     CHECK_THROWS_WITH_AS(net.backward(X, dA, gradient, workspace, &narrow),
                          "backward: dX: expected 2 x 70 (n_x x m), given 2 x 69", ShapeError);
   }
+}
+
+namespace {
+
+/// The identity, of numbers up to 50 only.
+struct UpTo50 {
+  template <class T>
+  T operator()(const T& z) const {
+    if (z > T(50)) throw std::range_error("more than 50");
+    return z;
+  }
+  template <class T>
+  T derivative(const T&) const {
+    return T(1);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("network: an activation of one's own sees no numbers but its units'", T, float, double) {
+  const auto predict_all = [](auto net) {
+    net.parameters().setConstant(T(0.1));
+    // What stands beside the weights of such a layer.
+    for (Index k = 0; k < net.parameters().size(); k += 2) net.parameters()(k) = T(2);
+    net.parameters().tail(net.n_y()).setConstant(T(1000));
+    const Matrix<T> X = Matrix<T>::Constant(net.n_x(), 40, T(0.1));
+    const Matrix<T> A = net.predict(X);
+    CHECK(net.predict(X.col(3)) == A.col(3));
+  };
+  detail::for_each_target([&](auto engine) {
+    if (!detail::use_target(decltype(engine)::target)) return;
+    predict_all(TwoLayerNet<T, UpTo50, Identity, 2, 3, 1>());
+    predict_all(TwoLayerNet<T, UpTo50, Identity>(2, 3, 2));
+    predict_all(DynamicNetwork<T>(8, {{15, UpTo50{}}, {16, Identity{}}}));
+    predict_all(DynamicNetwork<T>(2, {{8, UpTo50{}}, {2, UpTo50{}}, {3, Identity{}}}));
+  });
+  detail::use_target(detail::best_target());
+}
+
+TEST_CASE_TEMPLATE("network: asking for dX changes no other number", T, float, double) {
+  const DynamicNetwork<T> net(64, {{32, Tanh{}}, {5, Identity{}}}, {.seed = 1});
+  RandomState random(2);
+  const Matrix<T> X = random.randn<T>(64, 500), Y = random.randn<T>(5, 500);
+  PassWorkspace<T> workspace;
+  Vector<T> with(net.parameter_count()), without(net.parameter_count());
+  Matrix<T> dX(64, 500);
+  const T J = net.loss_and_gradient(X, Y, MeanSquaredError{}, without, workspace);
+  CHECK(net.loss_and_gradient(X, Y, MeanSquaredError{}, with, workspace, &dX) == J);
+  CHECK(with == without);
 }

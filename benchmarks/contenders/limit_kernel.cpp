@@ -2,7 +2,7 @@
 /// What the kernel of this library reaches on one product whose operands stay in the cache: C (128 x 48) += A (128 x
 /// 256) B (256 x 48). "seconds" are those of one flop, a multiply-add being two. Nothing is checked.
 
-#include <shallow/dense.hpp>
+#include <shallow/engine/targets.hpp>
 
 #include "workloads.hpp"
 
@@ -20,8 +20,8 @@ Result kernel_limit(const std::string&) {
   shallow::Matrix<T> c = shallow::Matrix<T>::Zero(rows, columns);
   const double time = workloads::fastest([&] {
     for (int product = 0; product < products; ++product) {
-      shallow::detail::multiply(shallow::detail::Start::accumulate, rows, columns, depth, a.data(), rows, b.data(),
-                                shallow::Index(1), depth, static_cast<const T*>(nullptr), c.data(), rows);
+      shallow::detail::with_engine<T>(
+          [&](auto engine) { engine.add_product(rows, columns, depth, a.data(), b.data(), c.data()); });
     }
   });
   return {time / (2.0 * double(rows * columns * depth) * products), std::nullopt};

@@ -37,35 +37,15 @@ namespace shallow {
 
 namespace detail {
 
-/// What Eigen applies to each number or packet of its arrays: a function that is written once for both, a number being
-/// a packet of one.
-template <class T, class F>
-struct PacketOp {
-  F f;
-  template <class... X>
-  auto operator()(const X&... x) const {
-    return f(x...);
-  }
-  template <class... P>
-  auto packetOp(const P&... x) const {
-    return f(x...);
-  }
-};
-
-/// f of a number, an integer being taken as double; the lazy coefficient-wise expression of a matrix or array. As with
-/// Eigen's own expressions, a plain matrix is held by reference and must outlive what is returned; of a temporary one
-/// an array is returned.
-template <class Argument, class F>
-auto each(Argument&& x, const F& f) {
-  using X = std::remove_cvref_t<Argument>;
+/// `each` of an array: what activations make of a matrix, too.
+template <class Which, class G, class Argument>
+auto each_of_array(const G& g, Argument&& x) {
   if constexpr (TemporaryMatrix<Argument>) {
-    return x.array().unaryExpr(PacketOp<typename X::Scalar, F>{f}).eval();
-  } else if constexpr (DenseExpression<X>) {
-    return x.derived().array().unaryExpr(PacketOp<typename X::Scalar, F>{f});
-  } else if constexpr (std::integral<X>) {
-    return f(static_cast<double>(x));
+    return each<Which>(g, x.derived().array()).eval();
+  } else if constexpr (DenseExpression<std::remove_cvref_t<Argument>>) {
+    return each<Which>(g, x.derived().array());
   } else {
-    return f(x);
+    return each<Which>(g, x);
   }
 }
 
@@ -150,38 +130,23 @@ struct Sigmoid {
   /// sigma(z) of a number or, entry by entry, of an array.
   template <class Z>
   auto operator()(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
+    return detail::each_of_array<detail::Values>(*this, std::forward<Z>(z));
   }
   /// sigma'(z), without the cancellation of 1 - a for large z.
   template <class Z>
   auto derivative(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
+    return detail::each_of_array<detail::Derivatives>(*this, std::forward<Z>(z));
   }
   /// sigma' in terms of a = sigma(z): a (1 - a).
   template <class A>
   auto derivative_from_value(A&& a) const {
-    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+    return detail::each_of_array<detail::DerivativesFromValues>(*this, std::forward<A>(a));
   }
   /// Always true: there is nothing to set.
   friend bool operator==(const Sigmoid&, const Sigmoid&) = default;
 
-  /// \private The class that the three functions of packets below speak for: no class derived from it.
-  using Packets = Sigmoid;
-  /// \private
-  template <class P>
-  P packet(const P& z) const {
-    return detail::apply<detail::SigmoidKernel>(z);
-  }
-  /// \private
-  template <class P>
-  P packet_derivative(const P& z) const {
-    return Eigen::internal::pmul(packet(z), packet(P(Eigen::internal::pnegate(z))));
-  }
-  /// \private
-  template <class P>
-  P packet_derivative_from_value(const P& a) const {
-    return Eigen::internal::pmul(a, P(Eigen::internal::psub(detail::all<P>(1), a)));
-  }
+  /// \private What the engine applies, and no class derived from it.
+  using Entries = Sigmoid;
 };
 
 /// tanh(z) = (e^z - e^-z) / (e^z + e^-z), between -1 and 1.   tanh'(z) = 1 - tanh(z)^2 = 1 - a^2
@@ -194,38 +159,23 @@ struct Tanh {
   /// tanh(z) of a number or, entry by entry, of an array.
   template <class Z>
   auto operator()(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
+    return detail::each_of_array<detail::Values>(*this, std::forward<Z>(z));
   }
   /// tanh'(z) = 1 - tanh(z)^2.
   template <class Z>
   auto derivative(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
+    return detail::each_of_array<detail::Derivatives>(*this, std::forward<Z>(z));
   }
   /// tanh' in terms of a = tanh(z): 1 - a^2.
   template <class A>
   auto derivative_from_value(A&& a) const {
-    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+    return detail::each_of_array<detail::DerivativesFromValues>(*this, std::forward<A>(a));
   }
   /// Always true: there is nothing to set.
   friend bool operator==(const Tanh&, const Tanh&) = default;
 
-  /// \private The class that the three functions of packets below speak for: no class derived from it.
-  using Packets = Tanh;
-  /// \private
-  template <class P>
-  P packet(const P& z) const {
-    return detail::apply<detail::TanhKernel>(z);
-  }
-  /// \private
-  template <class P>
-  P packet_derivative(const P& z) const {
-    return packet_derivative_from_value(packet(z));
-  }
-  /// \private
-  template <class P>
-  P packet_derivative_from_value(const P& a) const {
-    return Eigen::internal::psub(detail::all<P>(1), P(Eigen::internal::pmul(a, a)));
-  }
+  /// \private What the engine applies, and no class derived from it.
+  using Entries = Tanh;
 };
 
 /// relu(z) = max(0, z).   relu'(z) = 0 if z <= 0, 1 if z > 0: at the corner the derivative is chosen to be 0.
@@ -238,40 +188,23 @@ struct ReLU {
   /// max(0, z) of a number or, entry by entry, of an array; NaN stays NaN.
   template <class Z>
   auto operator()(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
+    return detail::each_of_array<detail::Values>(*this, std::forward<Z>(z));
   }
   /// 1 where z > 0, else 0.
   template <class Z>
   auto derivative(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
+    return detail::each_of_array<detail::Derivatives>(*this, std::forward<Z>(z));
   }
   /// 1 where a > 0, else 0.
   template <class A>
   auto derivative_from_value(A&& a) const {
-    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+    return detail::each_of_array<detail::DerivativesFromValues>(*this, std::forward<A>(a));
   }
   /// Always true: there is nothing to set.
   friend bool operator==(const ReLU&, const ReLU&) = default;
 
-  /// \private The class that the three functions of packets below speak for: no class derived from it.
-  using Packets = ReLU;
-  /// \private
-  template <class P>
-  P packet(const P& z) const {
-    const P zero = detail::all<P>(0);
-    return detail::if_less(z, zero, zero, z);
-  }
-  /// \private
-  template <class P>
-  P packet_derivative(const P& z) const {
-    const P zero = detail::all<P>(0);
-    return detail::if_less(zero, z, detail::all<P>(1), zero);
-  }
-  /// \private
-  template <class P>
-  P packet_derivative_from_value(const P& a) const {
-    return packet_derivative(a);
-  }
+  /// \private What the engine applies, and no class derived from it.
+  using Entries = ReLU;
 };
 
 /// g(z) = z if z > 0, slope z otherwise.   g'(z) = 1 if z > 0, slope otherwise (at 0, too).
@@ -289,17 +222,17 @@ struct LeakyReLU {
   /// g(z) of a number or, entry by entry, of an array; NaN stays NaN.
   template <class Z>
   auto operator()(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
+    return detail::each_of_array<detail::Values>(*this, std::forward<Z>(z));
   }
   /// 1 where z > 0, else slope.
   template <class Z>
   auto derivative(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
+    return detail::each_of_array<detail::Derivatives>(*this, std::forward<Z>(z));
   }
   /// The same in terms of a = g(z), which has the sign of z.
   template <class A>
   auto derivative_from_value(A&& a) const {
-    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+    return detail::each_of_array<detail::DerivativesFromValues>(*this, std::forward<A>(a));
   }
   /// \throws ValueError slope: expected finite and >= 0
   void(check)() const {
@@ -310,29 +243,8 @@ struct LeakyReLU {
   /// The same slope.
   friend bool operator==(const LeakyReLU&, const LeakyReLU&) = default;
 
-  /// \private The class that the three functions of packets below speak for: no class derived from it.
-  using Packets = LeakyReLU;
-  /// \private
-  template <class P>
-  P packet(const P& z) const {
-    return detail::if_less(z, detail::all<P>(0), P(Eigen::internal::pmul(z, packet_slope<P>())), z);
-  }
-  /// \private
-  template <class P>
-  P packet_derivative(const P& z) const {
-    return detail::if_less(detail::all<P>(0), z, detail::all<P>(1), packet_slope<P>());
-  }
-  /// \private
-  template <class P>
-  P packet_derivative_from_value(const P& a) const {
-    return packet_derivative(a);
-  }
-
- private:
-  template <class P>
-  P packet_slope() const {
-    return detail::all<P>(detail::packet_scalar_t<P>(slope));
-  }
+  /// \private What the engine applies, and no class derived from it.
+  using Entries = LeakyReLU;
 };
 
 /// g(z) = z, the linear output of regression.   g'(z) = 1
@@ -345,38 +257,23 @@ struct Identity {
   /// z itself.
   template <class Z>
   auto operator()(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet(x); });
+    return detail::each_of_array<detail::Values>(*this, std::forward<Z>(z));
   }
   /// 1, in the shape of z.
   template <class Z>
   auto derivative(Z&& z) const {
-    return detail::each(std::forward<Z>(z), [g = *this](const auto& x) { return g.packet_derivative(x); });
+    return detail::each_of_array<detail::Derivatives>(*this, std::forward<Z>(z));
   }
   /// 1, in the shape of a.
   template <class A>
   auto derivative_from_value(A&& a) const {
-    return detail::each(std::forward<A>(a), [g = *this](const auto& x) { return g.packet_derivative_from_value(x); });
+    return detail::each_of_array<detail::DerivativesFromValues>(*this, std::forward<A>(a));
   }
   /// Always true: there is nothing to set.
   friend bool operator==(const Identity&, const Identity&) = default;
 
-  /// \private The class that the three functions of packets below speak for: no class derived from it.
-  using Packets = Identity;
-  /// \private
-  template <class P>
-  P packet(const P& z) const {
-    return z;
-  }
-  /// \private
-  template <class P>
-  P packet_derivative(const P&) const {
-    return detail::all<P>(1);
-  }
-  /// \private
-  template <class P>
-  P packet_derivative_from_value(const P&) const {
-    return detail::all<P>(1);
-  }
+  /// \private What the engine applies, and no class derived from it.
+  using Entries = Identity;
 };
 
 namespace detail {
@@ -430,12 +327,3 @@ void check_activation(const G& g) {
 
 }  // namespace detail
 }  // namespace shallow
-
-namespace Eigen::internal {
-
-template <class T, class F>
-struct functor_traits<shallow::detail::PacketOp<T, F>> {
-  enum { Cost = 25 * int(NumTraits<T>::MulCost), PacketAccess = shallow::detail::has_packet_functions<T> };
-};
-
-}  // namespace Eigen::internal

@@ -20,6 +20,9 @@
 #endif
 #pragma GCC diagnostic pop
 #endif
+#if defined(__GNUC__) && defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 #ifdef __GNUC__
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-variable"

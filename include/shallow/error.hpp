@@ -12,10 +12,12 @@
 
 #include "shallow/types.hpp"
 
+#include <atomic>
 #include <clocale>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -71,6 +73,37 @@ bool succeeds(F&& f) {
 #endif
   return true;
 }
+
+/// The first error of several things that are done side by side.
+class FirstError {
+ public:
+  /// Calls f(), and keeps what it throws. Nothing more is called after an error.
+  template <class F>
+  void watch(F&& f) noexcept {
+#ifdef __cpp_exceptions
+    if (failed_.load(std::memory_order_relaxed)) return;
+    try {
+      f();
+    } catch (...) {
+      if (!failed_.exchange(true)) error_ = std::current_exception();
+    }
+#else
+    f();
+#endif
+  }
+  /// Throws it, if there was one. Everything has returned by then.
+  void raise_again() const {
+#ifdef __cpp_exceptions
+    if (error_) std::rethrow_exception(error_);
+#endif
+  }
+
+ private:
+#ifdef __cpp_exceptions
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_;
+#endif
+};
 
 /// What f() returns; where memory that it asks for is not to be had, what refuse() throws.
 template <class F, class Refuse>

@@ -5,7 +5,6 @@
 /// Are the gradients right? A check of backpropagation against central differences, for any Trainable.
 
 #include "shallow/error.hpp"
-#include "shallow/packet_math.hpp"
 #include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
 

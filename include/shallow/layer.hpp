@@ -5,10 +5,10 @@
 /// A dense layer A = g(W X + b): the parameters of one layer as a value, and a whole model when it stands alone (a
 /// single sigmoid neuron is logistic regression).
 
+#include "shallow/engine/stack.hpp"
 #include "shallow/error.hpp"
 #include "shallow/initializer.hpp"
 #include "shallow/random.hpp"
-#include "shallow/stack.hpp"
 #include "shallow/types.hpp"
 
 #include <algorithm>
@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 
 namespace shallow {
@@ -272,6 +273,10 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
  private:
   template <class, shallow::Scalar>
   friend class Stack;
+  template <class, shallow::Scalar>
+  friend class detail::TilePass;
+  template <class, shallow::Scalar>
+  friend class detail::SamplePass;
 
   static constexpr bool fixed_sizes = Inputs != Dynamic && Outputs != Dynamic;
   static constexpr std::array<Index, 2> fixed_widths{Inputs, Outputs};
@@ -284,6 +289,7 @@ class Layer : public Stack<Layer<T, G, Inputs, Outputs>, T> {
   }
   Index width(Index l) const { return l == 0 ? n_in() : n_out(); }
   bool keeps_z(Index) const { return detail::keeps_z<T>(shape_.activation); }
+  auto layer_views() const { return std::tuple{shape_.view(parameters_.data())}; }
   template <class F>
   void for_each_layer(F&& f) const {
     f(shape_.view(parameters_.data()), Index(0));

@@ -27,17 +27,17 @@
 /// targets of a network of n_y actions.
 
 #include "shallow/activation.hpp"
+#include "shallow/engine/layout.hpp"
+#include "shallow/engine/targets.hpp"
 #include "shallow/error.hpp"
-#include "shallow/math.hpp"
+#include "shallow/finite.hpp"
 #include "shallow/softmax.hpp"
 #include "shallow/types.hpp"
 
-#include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <string>
-#include <type_traits>
+#include <vector>
 
 namespace shallow {
 
@@ -77,96 +77,6 @@ inline constexpr bool holds_integers = Eigen::NumTraits<typename Y::Scalar>::IsI
 template <class L>
 concept LabelLoss = L::takes_labels;
 
-/// True if none of the numbers is NaN or infinite. Vectorised, unlike Eigen's allFinite(); by the bits of the exponents
-/// alone, which are those of a power of two, of 0, or of infinity for what is not finite. The largest says all.
-template <class T>
-bool all_finite(Index size, const T* x) {
-  Index i = 0;
-  if constexpr (packet_size<T> != 1) {
-    namespace ei = Eigen::internal;
-    constexpr Index p = packet_size<T>;
-    const auto exponents = all<Packet<T>>(bit_cast<T>(MathConstants<T>::exponent_bits));
-    // Four at a time: a single one would wait for the one before.
-    Packet<T> largest[4] = {all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0)), all<Packet<T>>(T(0))};
-    for (; i + 4 * p <= size; i += 4 * p) {
-      for (Index k = 0; k < 4; ++k) {
-        largest[k] = ei::pmax(largest[k], Packet<T>(ei::pand(load<Packet<T>>(x + i + k * p), exponents)));
-      }
-    }
-    std::array<T, std::size_t(p)> lanes;
-    ei::pstoreu(lanes.data(), ei::pmax(ei::pmax(largest[0], largest[1]), ei::pmax(largest[2], largest[3])));
-    for (const T& lane : lanes) {
-      if (!is_finite(lane)) return false;
-    }
-  }
-  for (; i < size; ++i) {
-    if (!is_finite(x[i])) return false;
-  }
-  return true;
-}
-
-/// The same of a matrix or array that lies in memory column after column.
-template <class Derived>
-bool all_finite(const Eigen::DenseBase<Derived>& matrix) {
-  using T = typename Derived::Scalar;
-  const Derived& x = matrix.derived();
-  if constexpr (Eigen::NumTraits<T>::IsInteger) {
-    return true;
-  } else if constexpr (std::is_floating_point_v<T>) {
-    static_assert(!Derived::IsRowMajor || Derived::IsVectorAtCompileTime);
-    if (x.size() == 0) return true;
-    if (x.outerStride() == x.innerSize()) return all_finite(x.size(), x.data());
-    for (Index j = 0; j < x.outerSize(); ++j) {
-      if (!all_finite(x.innerSize(), x.data() + j * x.outerStride())) return false;
-    }
-    return true;
-  } else {
-    for (Index j = 0; j < x.cols(); ++j) {
-      for (Index i = 0; i < x.rows(); ++i) {
-        if (!is_finite(T(x.coeff(i, j)))) return false;
-      }
-    }
-    return true;
-  }
-}
-
-/// "<text> in row i, column j".
-EIGEN_DONT_INLINE inline std::string at_entry(std::string text, Index i, Index j) {
-  return text.append(numbered(" in row ", i)).append(numbered(", column ", j));
-}
-
-/// What a number is that is not finite. (printf may put a sign or more beside NaN.)
-template <class T>
-std::string not_finite_text(const T& number) {
-  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
-    using C = MathConstants<T>;
-    if ((bit_cast<typename C::Bits>(number) & ((typename C::Bits(1) << C::mantissa_bits) - 1)) != 0) return "nan";
-  }
-  if (T(0) < number) return "inf";
-  return number < T(0) ? "-inf" : "nan";
-}
-
-/// Throws for the first number, sample after sample, that is not finite. Not inlined: it is the rare end of a check.
-template <class Derived>
-[[noreturn]] EIGEN_DONT_INLINE void raise_not_finite(const char* function, const char* argument,
-                                                     const Eigen::DenseBase<Derived>& numbers) {
-  using T = typename Derived::Scalar;
-  std::string given;
-  for (Index j = 0; j < numbers.cols() && given.empty(); ++j) {
-    for (Index i = 0; i < numbers.rows() && given.empty(); ++i) {
-      const T number = numbers.derived().coeff(i, j);
-      if (!is_finite(number)) given = at_entry(not_finite_text(number), i, j);
-    }
-  }
-  raise_expected<ValueError>(function, argument, "finite numbers", given);
-}
-
-/// \throws ValueError `argument`: expected finite numbers, with the first that is not: "nan in row i, column j"
-template <class M>
-void check_finite(const char* function, const char* argument, const M& numbers) {
-  if (!all_finite(numbers)) raise_not_finite(function, argument, numbers);
-}
-
 /// Throws unless every entry of Y lies in [0, 1]; names the first that does not.
 template <class Y>
 void check_targets_unit_interval(const char* function, const Y& y) {
@@ -180,20 +90,59 @@ void check_targets_unit_interval(const char* function, const Y& y) {
   }
 }
 
-// Losses whose L is a sum over entries offer, as the activations do, for packets and numbers
-//
-//     entry(v, y)             L of an entry, v being z for a LogitLoss and a for all others
-//     entry_derivative(a, y)  dL/dv
+/// A place in a matrix, column after column.
+struct EntryPlace {
+  Index row = 0;
+  Index col = 0;
+  void advance(Index rows) {
+    if (++row < rows) return;
+    row = 0;
+    ++col;
+  }
+};
 
+/// Calls f(tile, v, y, place of the first) with the entries of V and Y, a few lines at a time: nothing is allocated.
+template <class V, class Y, class F>
+void for_entries(const V& v, const Y& y, F&& f) {
+  using T = typename V::Scalar;
+  constexpr Index most = (std::max)(4 * line<T>, Index(16));
+  const EntriesOf<V> values(v);
+  const EntriesOf<Y> targets(y);
+  alignas(64) T some_values[std::size_t(most)];
+  alignas(64) T some_targets[std::size_t(most)];
+  EntryPlace next;
+  for (Index done = 0; done < v.size(); done += most) {
+    const Index count = (std::min)(most, v.size() - done);
+    const EntryPlace first = next;
+    for (Index i = 0; i < count; ++i, next.advance(v.rows())) {
+      some_values[i] = values(next.row, next.col);
+      some_targets[i] = T(targets(next.row, next.col));
+    }
+    // In whole lines, though the numbers end before.
+    std::fill(some_values + count, some_values + round_up_to_lines<T>(count), T(0));
+    f(TileLayout<T, Lanes::samples>{1, count}, some_values, some_targets, first);
+  }
+}
+
+/// The sum of a loss over all entries.
 template <class L, class V, class Y>
 typename V::Scalar sum_of_entries(const L& loss, const V& v, const Y& y) {
-  const auto entry = [loss](const auto& x, const auto& target) { return loss.entry(x, target); };
-  return v.binaryExpr(y, PacketOp<typename V::Scalar, decltype(entry)>{entry}).sum();
+  using T = typename V::Scalar;
+  T sum(0);
+  for_entries(v, y, [&](const auto& tile, const T* values, const T* targets, EntryPlace) {
+    sum = T(sum + with_engine<T>([&](auto engine) { return engine.loss(loss, tile, values, targets, tile.length()); }));
+  });
+  return sum;
 }
-template <class L, class A, class Y>
-auto entry_derivatives(const L& loss, const A& a, const Y& y) {
-  const auto derivative = [loss](const auto& x, const auto& target) { return loss.entry_derivative(x, target); };
-  return a.binaryExpr(y, PacketOp<typename A::Scalar, decltype(derivative)>{derivative});
+/// d = its derivative by every entry.
+template <class L, class A, class Y, class D>
+void derivatives_of_entries(const L& loss, const A& a, const Y& y, D& d) {
+  using T = typename A::Scalar;
+  for_entries(a, y, [&](const auto& tile, T* values, const T* targets, EntryPlace at) {
+    with_engine<T>(
+        [&](auto engine) { engine.loss_gradient(loss, tile, T(1), values, targets, tile.length(), values); });
+    for (Index i = 0; i < tile.length(); ++i, at.advance(a.rows())) d(at.row, at.col) = values[i];
+  });
 }
 
 }  // namespace detail
@@ -217,7 +166,7 @@ struct BinaryCrossEntropy {
   /// dL/dZ = A - Y.
   template <class A, class Y, class D>
   void gradient(const A& a, const Y& y, D& dZ) const {
-    dZ = detail::entry_derivatives(*this, a, y);
+    detail::derivatives_of_entries(*this, a, y, dZ);
   }
   /// \throws ValueError Y: expected labels in [0, 1]
   template <class Y>
@@ -227,33 +176,31 @@ struct BinaryCrossEntropy {
   /// Always true: there is nothing to set.
   friend bool operator==(const BinaryCrossEntropy&, const BinaryCrossEntropy&) = default;
 
-  /// \private The class that the two functions of packets below speak for: no class derived from it.
-  using Packets = BinaryCrossEntropy;
-  /// \private
-  template <class P>
-  P entry(const P& z, const P& y) const {
-    namespace ei = Eigen::internal;
-    const P magnitude = ei::pabs(z);
-    const P linear = ei::psub(ReLU{}.packet(z), P(ei::pmul(z, y)));
-    return ei::padd(linear, detail::apply<detail::SoftplusKernel>(P(ei::pnegate(magnitude))));
-  }
-  /// \private
-  template <class P>
-  P entry_derivative(const P& a, const P& y) const {
-    return Eigen::internal::psub(a, y);
-  }
+  /// \private What the engine applies, and no class derived from it.
+  using Entries = BinaryCrossEntropy;
 };
 
 namespace detail {
 
-/// y' z of sample j: the logit of its class.
-template <class Z, class Y>
-auto target_logit(const Z& z, const Y& y, Index j) {
+/// y' z of sample j, the logit of its class, of logits z(i) and targets Y.
+template <class T, class Z, class Y>
+T target_logit(const Z& z, const Y& y, Index j) {
   if constexpr (holds_integers<Y>) {
-    return z(y(0, j), j);
+    return z(Index(y(0, j)));
   } else {
-    return (z.col(j) * y.col(j)).sum();
+    T sum(0);
+    for (Index i = 0; i < y.rows(); ++i) sum = T(sum + T(z(i) * y(i, j)));
+    return sum;
   }
+}
+/// The cross-entropy of a tile of logits.
+template <class T, Lanes L, class Y>
+T categorical_cross_entropy(TileLayout<T, L> tile, const T* z, const Y& y) {
+  const Index unit = tile.unit_stride(), sample = tile.sample_stride();
+  const auto target = [&](Index j) {
+    return target_logit<T>([&](Index i) -> const T& { return z[i * unit + j * sample]; }, y, j);
+  };
+  return with_engine<T>([&](auto engine) { return engine.cross_entropy(tile, z, target); });
 }
 
 }  // namespace detail
@@ -275,22 +222,18 @@ struct CategoricalCrossEntropy {
   template <class Z, class Y>
   typename Z::Scalar value(const Z& z, const Y& y) const {
     using T = typename Z::Scalar;
-    using std::log;
-    T total(0);
-    // (max - y' z) + log(1 + ...) sample by sample: two numbers >= 0, so that no sum of losses comes out negative.
-    if constexpr (Z::IsRowMajor) {
-      detail::for_column_chunks(z, [&](Index first, Index count, const detail::ChunkRow<T>& top) {
-        detail::ChunkRow<T> sum = (detail::ChunkRow<T>::Zero)(count);
-        for (Index i = 0; i < z.rows(); ++i) sum += shallow::exp(z.row(i).segment(first, count) - top);
-        for (Index j = 0; j < count; ++j) total += (top(j) - detail::target_logit(z, y, first + j)) + log(sum(j));
-      });
-    } else {
-      for (Index j = 0; j < z.cols(); ++j) {
-        const T top = z.col(j).maxCoeff();
-        total += (top - detail::target_logit(z, y, j)) + log(shallow::exp(z.col(j) - top).sum());
-      }
+    const detail::EntriesOf<Z> entries(z);
+    detail::ColumnTile<T> logits(z.rows());
+    T sum(0);
+    for (Index j = 0; j < z.cols(); ++j) {
+      logits.load(entries, j);
+      const auto target = [&](Index) {
+        return detail::target_logit<T>([&](Index i) -> const T& { return logits.data()[i]; }, y, j);
+      };
+      sum = T(sum + detail::with_engine<T>(
+                        [&](auto engine) { return engine.cross_entropy(logits.layout(), logits.data(), target); }));
     }
-    return total;
+    return sum;
   }
   /// dL/dZ = A - Y.
   template <class A, class Y, class D>
@@ -350,7 +293,7 @@ struct MeanSquaredError {
   /// dL/dA = 2 (A - Y).
   template <class A, class Y, class D>
   void gradient(const A& a, const Y& y, D& dA) const {
-    dA = detail::entry_derivatives(*this, a, y);
+    detail::derivatives_of_entries(*this, a, y, dA);
   }
   /// \throws ValueError Y: expected finite numbers
   template <class Y>
@@ -360,20 +303,8 @@ struct MeanSquaredError {
   /// Always true: there is nothing to set.
   friend bool operator==(const MeanSquaredError&, const MeanSquaredError&) = default;
 
-  /// \private The class that the two functions of packets below speak for: no class derived from it.
-  using Packets = MeanSquaredError;
-  /// \private
-  template <class P>
-  P entry(const P& a, const P& y) const {
-    const P difference = Eigen::internal::psub(a, y);
-    return Eigen::internal::pmul(difference, difference);
-  }
-  /// \private
-  template <class P>
-  P entry_derivative(const P& a, const P& y) const {
-    const P difference = Eigen::internal::psub(a, y);
-    return Eigen::internal::padd(difference, difference);
-  }
+  /// \private What the engine applies, and no class derived from it.
+  using Entries = MeanSquaredError;
 };
 
 namespace detail {
@@ -402,15 +333,7 @@ void check_targets(const L& loss, const char* function, const Y& y, Index n_y) {
 
 /// The derivative dJ/dA itself in the place of targets: what backward() from a given dJ/dA sends through a network.
 struct GivenDerivative {
-  using Packets = GivenDerivative;
-  template <class P>
-  P entry(const P&, const P&) const {
-    return all<P>(0);
-  }
-  template <class P>
-  P entry_derivative(const P&, const P& y) const {
-    return y;
-  }
+  using Entries = GivenDerivative;
   template <class Y>
   void check_targets(const char* function, const Y& dA, Index) const {
     check_finite(function, "dA", dA);

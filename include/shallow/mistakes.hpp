@@ -5,6 +5,7 @@
 /// What the compiler says where the arguments of `fit` and `step` are of the wrong kind: the mistake and the way out,
 /// in the first lines. A function here returns true or is an error of the compiler.
 
+#include "shallow/fit_arguments.hpp"
 #include "shallow/loss.hpp"
 #include "shallow/math.hpp"
 #include "shallow/optimizer.hpp"
@@ -109,6 +110,50 @@ constexpr bool require_loss() {
     static_assert(std::copyable<L>, "shallow: a loss can be copied and assigned");
     static_assert(HasLossValue<L, T>, "shallow: this loss lacks value(a, y) const, which returns a number");
     static_assert(HasLossGradient<L, T>, "shallow: this loss lacks gradient(a, y, dA) const, which writes dA");
+  }
+  return true;
+}
+
+/// Whatever is given.
+struct Anything {
+  Anything() = default;
+  template <class A>
+  Anything(const A&) {}
+};
+
+/// Options that people write, and `fit` does not have: among those that it has, in its order.
+struct OtherOptions {
+  Anything epoch{}, epochs{}, n_epochs{}, num_epochs{}, max_epochs{}, iterations{}, num_iterations{}, steps{}, until{},
+      until_epoch{}, until_epochs{}, batch{}, batches{}, batchsize{}, batchSize{}, batch_size{}, minibatch_size{},
+      mini_batch_size{}, shuffled{}, shuffle{}, seeds{}, seed{}, random_seed{}, random_state{}, callback{}, callbacks{},
+      on_epochs{}, on_epoch{}, onEpoch{}, on_epoch_end{}, on_batches{}, on_batch{}, onBatch{}, on_batch_end{},
+      on_step{}, learning_rate{}, learningRate{}, lr{}, rate{}, momentum{}, beta1{}, weight_decay{}, loss{},
+      validation{}, validation_data{}, validation_split{}, state{}, threads{}, n_jobs{}, optimizer{}, optimiser{},
+      verbose{}, tolerance{}, tol{};
+};
+
+/// True, or an error of the compiler: X and the X held out have the network's number type, and so has Y, unless it
+/// holds integers.
+template <class T, class X, class Y, class V>
+constexpr bool require_number_types() {
+  static_assert(std::is_same_v<typename X::Scalar, T> || !Eigen::NumTraits<typename X::Scalar>::IsInteger,
+                "shallow: X holds integers, and the network has another number type than X: pass X.cast<...>(); class "
+                "labels are Y, which comes after X");
+  static_assert(std::is_same_v<typename X::Scalar, T> || Eigen::NumTraits<typename X::Scalar>::IsInteger,
+                "shallow: X has another number type than the network: pass X.cast<...>() or build the network in X's");
+  if constexpr (DenseExpression<Y>) {
+    static_assert(
+        std::is_same_v<typename Y::Scalar, T> || holds_integers<Y>,
+        "shallow: Y has another number type than the network: pass Y.cast<...>() or build the network in Y's");
+  }
+  if constexpr (is_validation<V>) {
+    using HeldOut = std::remove_cvref_t<decltype(V::x)>;
+    if constexpr (DenseExpression<HeldOut>) {
+      static_assert(std::is_same_v<typename HeldOut::Scalar, T>,
+                    "shallow: Validation: X has another number type than the network: pass X.cast<...>()");
+    } else {
+      static_assert(never<V>, "shallow: Validation: X is no matrix of Eigen, and comes before Y");
+    }
   }
   return true;
 }

@@ -4,9 +4,9 @@
 /// \file
 /// A network whose depth and activations are known at compile time.
 
+#include "shallow/engine/stack.hpp"
 #include "shallow/error.hpp"
 #include "shallow/layer.hpp"
-#include "shallow/stack.hpp"
 #include "shallow/types.hpp"
 
 #include <algorithm>
@@ -200,6 +200,10 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
  private:
   template <class, shallow::Scalar>
   friend class Stack;
+  template <class, shallow::Scalar>
+  friend class detail::TilePass;
+  template <class, shallow::Scalar>
+  friend class detail::SamplePass;
 
   static constexpr bool fixed_sizes = First::inputs != Dynamic && First::outputs != Dynamic &&
                                       ((Rest::inputs != Dynamic && Rest::outputs != Dynamic) && ...);
@@ -268,6 +272,15 @@ class Network : public Stack<Network<First, Rest...>, typename First::Scalar> {
     Index k = 0;
     for_each_shape([&](const auto& shape) { keeps = ++k == l ? detail::keeps_z<Scalar>(shape.activation) : keeps; });
     return keeps;
+  }
+  auto layer_views() const { return layer_views(Indices{}); }
+  template <std::size_t... l>
+  auto layer_views(std::index_sequence<l...>) const {
+    const Scalar* data = parameters_.data();
+    const auto next = [&](const auto& shape) {
+      return shape.view(std::exchange(data, data + shape.parameter_count()));
+    };
+    return std::tuple{next(std::get<l>(shapes_))...};
   }
   template <class F>
   void for_each_layer(F&& f) const {

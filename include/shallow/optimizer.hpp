@@ -13,8 +13,10 @@
 /// `each_member(state, f)`, which calls f(name, member) for every member, checkpoints can keep it: a member is a
 /// std::int64_t or a Vector<T> that is empty or as long as the parameters.
 
+#include "shallow/engine/executor.hpp"
+#include "shallow/engine/layout.hpp"
+#include "shallow/engine/targets.hpp"
 #include "shallow/error.hpp"
-#include "shallow/packet_math.hpp"
 #include "shallow/types.hpp"
 
 #include <algorithm>
@@ -151,18 +153,15 @@ struct GradientDescent {
 
   /// \throws ShapeError gradient: expected the size of the parameters
   /// \throws ValueError as prepare
-  template <class T>
-  void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
+  template <class T, class E = const detail::Serial>
+  void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state,
+            E& executor = detail::serial) const {
     detail::check_gradient("GradientDescent", parameters.size(), gradient.size());
     prepare(parameters.size(), state);
-    T* const theta = parameters.data();
-    const T* const g = gradient.data();
-    const auto rate = static_cast<T>(-learning_rate);
-    detail::for_packets<T>(parameters.size(), [=](Index i, auto x) {
-      using P = decltype(x);
-      const P descent = detail::all<P>(rate);
-      Eigen::internal::pstoreu(theta + i,
-                               detail::multiply_add(descent, detail::load<P>(g + i), detail::load<P>(theta + i)));
+    detail::share_numbers(executor, parameters.size(), 4, [&](Index i, Index end) {
+      detail::with_engine<T>([&](auto engine) {
+        engine.descend(end - i, static_cast<T>(learning_rate), gradient.data() + i, parameters.data() + i);
+      });
     });
     ++state.steps;
   }
@@ -214,22 +213,16 @@ struct Momentum {
 
   /// \throws ShapeError state, gradient: expected the size of the parameters
   /// \throws ValueError as prepare
-  template <class T>
-  void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
+  template <class T, class E = const detail::Serial>
+  void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state,
+            E& executor = detail::serial) const {
     detail::check_gradient("Momentum", parameters.size(), gradient.size());
     prepare(parameters.size(), state);
-    const auto rate = static_cast<T>(-learning_rate);
-    const auto kept = static_cast<T>(momentum);
-    T* const theta = parameters.data();
-    T* const v = state.velocity.data();
-    const T* const g = gradient.data();
-    detail::for_packets<T>(parameters.size(), [=](Index i, auto x) {
-      using P = decltype(x);
-      namespace ei = Eigen::internal;
-      const P velocity = detail::multiply_add(detail::all<P>(kept), detail::load<P>(v + i), detail::load<P>(g + i));
-      const P descent = detail::all<P>(rate);
-      ei::pstoreu(v + i, velocity);
-      ei::pstoreu(theta + i, detail::multiply_add(descent, velocity, detail::load<P>(theta + i)));
+    detail::share_numbers(executor, parameters.size(), 8, [&](Index i, Index end) {
+      detail::with_engine<T>([&](auto engine) {
+        engine.descend(end - i, static_cast<T>(learning_rate), static_cast<T>(momentum), gradient.data() + i,
+                       state.velocity.data() + i, parameters.data() + i);
+      });
     });
     ++state.steps;
   }
@@ -303,39 +296,28 @@ struct Adam {
 
   /// \throws ShapeError state, gradient: expected the size of the parameters
   /// \throws ValueError as prepare
-  template <class T>
-  void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state) const {
+  template <class T, class E = const detail::Serial>
+  void step(detail::Parameters<T> parameters, detail::Gradient<T> gradient, State<T>& state,
+            E& executor = detail::serial) const {
     detail::check_gradient("Adam", parameters.size(), gradient.size());
     prepare(parameters.size(), state);
     ++state.steps;
     const auto t = static_cast<double>(state.steps);
-    const auto rate = static_cast<T>(learning_rate / (1 - std::pow(beta1, t)));
-    const auto second_correction = static_cast<T>(1 / (1 - std::pow(beta2, t)));
-    // An epsilon too small for T must not become 0: 0 / 0 would follow.
-    const T smallest = (std::max)(static_cast<T>(epsilon), T((std::numeric_limits<T>::min)()));
-    const auto first_share = static_cast<T>(1 - beta1);
-    const auto second_share = static_cast<T>(1 - beta2);
-    // Where alpha lambda is 0 this multiplies by exactly 1.
-    const auto decay = static_cast<T>(1 - learning_rate * weight_decay);
-    T* const theta = parameters.data();
-    T* const m = state.first.data();
-    T* const v = state.second.data();
-    const T* const g = gradient.data();
-    detail::for_packets<T>(parameters.size(), [=](Index i, auto x) {
-      using P = decltype(x);
-      namespace ei = Eigen::internal;
-      const P slope = detail::load<P>(g + i);
-      const P old_first = detail::load<P>(m + i);
-      const P old_second = detail::load<P>(v + i);
-      const P first = detail::multiply_add(detail::all<P>(first_share), P(ei::psub(slope, old_first)), old_first);
-      const P second = detail::multiply_add(detail::all<P>(second_share),
-                                            P(ei::psub(P(ei::pmul(slope, slope)), old_second)), old_second);
-      const P deviation = detail::square_root(P(ei::pmul(second, detail::all<P>(second_correction))));
-      const P step =
-          detail::divide(P(ei::pmul(detail::all<P>(rate), first)), P(ei::padd(deviation, detail::all<P>(smallest))));
-      ei::pstoreu(m + i, first);
-      ei::pstoreu(v + i, second);
-      ei::pstoreu(theta + i, ei::psub(P(ei::pmul(detail::load<P>(theta + i), detail::all<P>(decay))), step));
+    const detail::AdamFactors<T> factors{
+        static_cast<T>(learning_rate / (1 - std::pow(beta1, t))),
+        static_cast<T>(1 - beta1),
+        static_cast<T>(1 - beta2),
+        static_cast<T>(1 / (1 - std::pow(beta2, t))),
+        // An epsilon too small for T must not become 0: 0 / 0 would follow.
+        (std::max)(static_cast<T>(epsilon), T((std::numeric_limits<T>::min)())),
+        // Where alpha lambda is 0 this multiplies by exactly 1.
+        static_cast<T>(1 - learning_rate * weight_decay),
+    };
+    detail::share_numbers(executor, parameters.size(), 16, [&](Index i, Index end) {
+      detail::with_engine<T>([&](auto engine) {
+        engine.descend(end - i, factors, gradient.data() + i, state.first.data() + i, state.second.data() + i,
+                       parameters.data() + i);
+      });
     });
   }
 };

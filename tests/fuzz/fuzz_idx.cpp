@@ -4,6 +4,7 @@
 /// Choice: bits 0 to 3 the type or the function, bit 7 a file that is compressed here.
 
 #include "shallow/io/idx.hpp"
+#include "shallow/io/number_formats.hpp"
 
 #include "fuzz.hpp"
 #include <zlib.h>

@@ -10,18 +10,8 @@ Layout layout(const char* type) {
   return {type, sizeof(T), alignof(T)};
 }
 
-// Of these types each object file has its own, and so of the functions that take them: they enter the engine as this
-// file's flags say, even though the linker keeps only one of all that the two have in common.
-struct SquaredError {
-  template <class A, class Y>
-  auto value(const A& a, const Y& y) const {
-    return (a - y).square().sum();
-  }
-  template <class A, class Y, class D>
-  void gradient(const A& a, const Y& y, D& dA) const {
-    dA = 2 * (a - y);
-  }
-};
+// Of this type each object file has its own, and so of the functions that take it: they enter the engine as this file's
+// flags say, even though the linker keeps only one of all that the two have in common.
 struct Same {
   template <class T>
   T operator()(const T& x) const {
@@ -39,7 +29,7 @@ Operations<M> operations(M (*make)()) {
           },
           [](const M& model, const Matrix& X, const Matrix& Y, shallow::Vector<T>& gradient,
              typename M::Workspace& workspace) {
-            return model.loss_and_gradient(X, Y, SquaredError{}, gradient, workspace);
+            return model.loss_and_gradient(X.unaryExpr(Same{}), Y, shallow::MeanSquaredError{}, gradient, workspace);
           },
           [](const M& model, const Matrix& X) { return Matrix(model.predict(X.unaryExpr(Same{}))); }};
 }

@@ -3,6 +3,7 @@
 /// lines: first_lines.cmake reads the comments. All others stand here as they are right.
 
 #include <shallow/shallow.hpp>
+#include <shallow/threads.hpp>
 
 #include <functional>
 #include <memory>
@@ -365,7 +366,12 @@ int main() {
   Net::Workspace kept;
   Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> outputs(1, X.cols());
   net.predict(X, outputs, kept);
+#elif MISTAKE == 112  // says: a TrainingState and Threads{n} follow the options
+  fit(net, X, Y, Adam{}, {.epochs = 10, .threads = 4});
+#elif MISTAKE == 113  // says: at most one loss, one Validation, one TrainingState and one of Threads
+  fit(net, X, Y, Adam{}, {.epochs = 10}, Threads{4}, Threads{2});
 #else
+  fit(net, X, Y, Adam{}, {.epochs = 1}, Threads{2});
   const std::size_t n_h = 4;
   Net::Workspace kept;
   Matrix<double> outputs(3, X.cols());

@@ -19,23 +19,22 @@
 
 #include "shallow/error.hpp"
 #include "shallow/fit.hpp"
+#include "shallow/io/checkpoint_file.hpp"
 #include "shallow/io/description.hpp"
 #include "shallow/io/file.hpp"
-#include "shallow/io/safetensors_file.hpp"
-#include "shallow/random.hpp"
+#include "shallow/io/file_messages.hpp"
+#include "shallow/io/open_file.hpp"
+#include "shallow/loss.hpp"
 #include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -49,90 +48,6 @@ struct CheckpointOptions {
   Index every_epochs = 0;    ///< >= 0; 0: not by their number, or after every one if every_seconds is 0, too
   double every_seconds = 0;  ///< >= 0, since the last was written or the first epoch ended; 0: not by time
 };
-
-/// The parameters with the least loss so far, the first of equals. Where there are validation data, their loss alone
-/// counts, and once there was a finite one, no loss of the samples counts any more; otherwise that of the epoch's
-/// samples, each taken before the step that it led to, as in History. A loss that is NaN or infinite never is the best.
-template <Scalar T>
-struct Best {
-  Index epoch = 0;  ///< of all that the TrainingState counts; 0 if there was none yet
-  double loss = std::numeric_limits<double>::infinity();  ///< that least loss; infinite if there was none yet
-  Vector<T> parameters;                                   ///< after that epoch
-  bool of_validation = false;                             ///< whether the loss is of validation data
-
-  /// The same epoch, loss and parameters.
-  friend bool operator==(const Best& a, const Best& b) {
-    return a.epoch == b.epoch && a.loss == b.loss && a.of_validation == b.of_validation &&
-           a.parameters.size() == b.parameters.size() && a.parameters == b.parameters;
-  }
-};
-
-}  // namespace shallow::io
-
-namespace shallow::detail {
-
-/// The largest count in a checkpoint: far from where adding one to it would overflow.
-inline constexpr std::int64_t kMostCounted = (std::numeric_limits<Index>::max)() / 2;
-
-/// A safetensors file that is a checkpoint.
-class CheckpointFile : public SafetensorsFile {
- public:
-  /// \throws FileError expected a checkpoint of version 1; expected one of the model
-  CheckpointFile(std::string_view function, const std::filesystem::path& path, std::string_view model)
-      : SafetensorsFile(function, path) {
-    if (const auto version = text("shallow.checkpoint"); version != "1") {
-      fail("a checkpoint of version 1 (shallow.checkpoint)", version.empty() ? "none" : quoted_excerpt(version));
-    }
-    if (const auto saved = text("shallow.model"); saved != model) {
-      fail("a checkpoint of " + std::string(model), saved.empty() ? "none" : quoted_excerpt(saved, 400));
-    }
-  }
-
-  /// The numbers of a tensor, which must be as many as one of `sizes`.
-  template <class T>
-  std::vector<T> numbers_of(const std::string& name, const std::vector<Index>& sizes) {
-    const TensorEntry* const tensor = find(name);
-    if (tensor == nullptr) fail("a tensor '" + name + "'", "none");
-    ++read_;
-    std::vector<T> numbers = values<T>(*tensor);
-    const auto count = static_cast<Index>(numbers.size());
-    if (std::find(sizes.begin(), sizes.end(), count) == sizes.end()) {
-      std::string expected;
-      for (const Index size : sizes) expected.append(expected.empty() ? "" : " or ").append(std::to_string(size));
-      fail(expected + " numbers in '" + name + "'", std::to_string(count));
-    }
-    return numbers;
-  }
-
-  template <class T>
-  Vector<T> vector(const std::string& name, const std::vector<Index>& sizes, bool finite) {
-    const std::vector<T> numbers = numbers_of<T>(name, sizes);
-    Vector<T> result(static_cast<Index>(numbers.size()));
-    std::copy(numbers.begin(), numbers.end(), result.data());
-    if (finite && !all_finite(result)) fail("finite numbers in '" + name + "'", "NaN or infinity among them");
-    return result;
-  }
-
-  std::int64_t count(const std::string& name, std::int64_t most = kMostCounted) {
-    const std::int64_t value = numbers_of<std::int64_t>(name, {1})[0];
-    if (value < 0 || value > most) fail(numbered("0 .. ", most) + " in '" + name + "'", std::to_string(value));
-    return value;
-  }
-
-  /// \throws FileError expected the tensors that were read
-  void check_all_read() const {
-    if (read_ != tensors().size()) {
-      fail(numbered("", read_) + " tensors", std::to_string(tensors().size()));
-    }
-  }
-
- private:
-  std::size_t read_ = 0;
-};
-
-}  // namespace shallow::detail
-
-namespace shallow::io {
 
 /// Writes what training needs to go on to a file, as the callback `on_epoch` of `fit`, and brings it back. Refers to
 /// the model and the state that are given to `fit`, which must outlive it. One run at a time may use a path.
@@ -222,23 +137,8 @@ class Checkpoint {
     if (!detail::all_finite(model_->parameters())) {
       detail::raise_expected<ValueError>("Checkpoint", "model", "finite parameters", "NaN or infinity among them");
     }
-    detail::SafetensorsWriter file;
-    file.metadata("shallow.version", detail::version_text());
-    file.metadata("shallow.checkpoint", "1");
-    file.metadata("shallow.model", model);
-    if (best_.epoch > 0 && kind_known_) file.metadata("shallow.best", best_.of_validation ? "validation" : "samples");
-    const auto vector = [&](const std::string& name, const auto& values) {
-      file.tensor(name, {values.size()}, std::vector<Scalar>(values.data(), values.data() + values.size()));
-    };
-    const auto count = [&](const std::string& name, std::int64_t value) {
-      if (value < 0 || value > detail::kMostCounted) {
-        detail::raise_expected<ValueError>("Checkpoint", "state",
-                                           detail::numbered("0 .. ", detail::kMostCounted) + " in '" + name + "'",
-                                           std::to_string(value));
-      }
-      file.tensor(name, {1}, std::vector<std::int64_t>{value});
-    };
-    vector("parameters", model_->parameters());
+    detail::CheckpointWriter file(model);
+    file.vector<Scalar>("parameters", model_->parameters());
     const std::vector<Index> sizes = member_sizes(state_->optimizer, size);
     std::vector<std::string> names;
     State::each_member(state_->optimizer, [&](const char* text, const auto& member) {
@@ -249,28 +149,20 @@ class Checkpoint {
       }
       names.push_back(name);
       if constexpr (is_count<decltype(member)>) {
-        count(name, member);
+        file.count(name, member);
       } else {
         if (std::find(sizes.begin(), sizes.end(), member.size()) == sizes.end()) {
           detail::raise_expected<ShapeError>("Checkpoint", "state",
                                              detail::numbered("", sizes.back()) + " numbers in '" + name + "'",
                                              detail::to_text(member.size()));
         }
-        vector(name, member);
+        file.vector<Scalar>(name, member);
       }
     });
-    const RandomState::State& random = state_->random.state();
-    file.tensor("random.key", {Index(random.key.size())},
-                std::vector<std::uint32_t>(random.key.begin(), random.key.end()));
-    count("random.position", random.position);
-    std::vector<double> normal;
-    if (random.kept_normal) normal.push_back(*random.kept_normal);
-    file.tensor("random.normal", {Index(normal.size())}, normal);
-    count("random.seeded", state_->seeded ? 1 : 0);
-    count("epochs", state_->epochs);
-    count("best.epoch", best_.epoch);
-    file.tensor("best.loss", {1}, std::vector<double>{best_.loss});
-    vector("best.parameters", best_.parameters);
+    file.random_state(state_->random.state());
+    file.count("random.seeded", state_->seeded ? 1 : 0);
+    file.count("epochs", state_->epochs);
+    file.best(best_, kind_known_);
     file.write("Checkpoint", path_, "model");
     last_ = Clock::now();
   }
@@ -342,7 +234,7 @@ class Checkpoint {
 
   /// All of the file or, if anything in it is refused, nothing.
   void take(detail::CheckpointFile& file, Index size) {
-    const auto parameters = file.template vector<Scalar>("parameters", {size}, true);
+    const auto parameters = file.vector<Scalar>("parameters", {size}, true);
     TrainingState<O, Scalar> state;
     State::each_member(state.optimizer, [&](const char* name, auto& member) {
       if constexpr (is_count<decltype(member)>) member = file.count(member_name(name));
@@ -351,33 +243,19 @@ class Checkpoint {
     State::each_member(state.optimizer, [&](const char* name, auto& member) {
       // A second moment may have grown to infinity, and training gone on.
       if constexpr (!is_count<decltype(member)>) {
-        member = file.template vector<Scalar>(member_name(name), sizes, false);
+        member = file.vector<Scalar>(member_name(name), sizes, false);
       }
     });
-    state.random = random_from(file);
+    state.random = file.random_state();
     state.seeded = file.count("random.seeded", 1) != 0;
     state.epochs = static_cast<Index>(file.count("epochs"));
-    Best<Scalar> best;
-    best.epoch = static_cast<Index>(file.count("best.epoch"));
-    best.loss = file.template numbers_of<double>("best.loss", {1})[0];
-    best.parameters = file.template vector<Scalar>("best.parameters", {best.epoch == 0 ? 0 : size}, true);
-    if (best.epoch > state.epochs) {
-      file.fail(detail::numbered("at most ", state.epochs) + ", the number of epochs, in 'best.epoch'",
-                std::to_string(best.epoch));
-    }
-    if (best.epoch == 0 ? !(best.loss > 0) || std::isfinite(best.loss) : !std::isfinite(best.loss)) {
-      file.fail("a finite number (infinity before the first epoch) in 'best.loss'", detail::to_text(best.loss));
-    }
-    const std::string kind = file.text("shallow.best");
-    if (!kind.empty() && kind != "validation" && kind != "samples") {
-      file.fail("'validation' or 'samples' as shallow.best", detail::quoted_excerpt(kind));
-    }
-    best.of_validation = kind == "validation" && best.epoch > 0;
+    auto best = file.best<Scalar>(size, state.epochs);
+    const bool kind_known = best.epoch == 0 || file.says_kind_of_best();
     file.check_all_read();
     model_->parameters() = parameters;
     std::swap(*state_, state);
     std::swap(best_, best);
-    kind_known_ = best_.epoch == 0 || !kind.empty();
+    kind_known_ = kind_known;
   }
 
   void note(const Progress& progress) {
@@ -422,20 +300,6 @@ class Checkpoint {
       comma = ", ";
     });
     return text;
-  }
-
-  static RandomState random_from(detail::CheckpointFile& file) {
-    RandomState::State random;
-    const auto key = file.template numbers_of<std::uint32_t>("random.key", {Index(random.key.size())});
-    std::copy(key.begin(), key.end(), random.key.begin());
-    const std::int64_t position = file.count("random.position");
-    random.position = static_cast<int>(std::min<std::int64_t>(position, 1000));
-    const auto normal = file.template numbers_of<double>("random.normal", {0, 1});
-    if (!normal.empty()) random.kept_normal = normal[0];
-    if (const auto broken = RandomState::broken_part(random); !broken.empty()) {
-      file.fail("a state of RandomState", std::string("one whose ").append(broken).append(" is impossible"));
-    }
-    return RandomState(random);
   }
 
   std::filesystem::path path_;

@@ -6,9 +6,10 @@
 /// the network and the scaler in a model.
 
 #include "shallow/activation.hpp"
+#include "shallow/engine/layer_view.hpp"
 #include "shallow/error.hpp"
-#include "shallow/io/file.hpp"
-#include "shallow/layer_view.hpp"
+#include "shallow/io/file_messages.hpp"
+#include "shallow/io/number_formats.hpp"
 #include "shallow/loss.hpp"
 #include "shallow/preprocessing.hpp"
 #include "shallow/types.hpp"

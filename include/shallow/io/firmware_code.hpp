@@ -4,7 +4,7 @@
 /// \file
 /// The C++ that every header of write_firmware (firmware.hpp) is made of, and how C++ spells numbers, texts and names.
 
-#include "shallow/io/file.hpp"
+#include "shallow/io/number_formats.hpp"
 
 #include <algorithm>
 #include <cstddef>

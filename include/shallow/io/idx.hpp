@@ -16,7 +16,8 @@
 /// for which there is not so much is refused before the values are read.
 
 #include "shallow/error.hpp"
-#include "shallow/io/file.hpp"
+#include "shallow/io/file_messages.hpp"
+#include "shallow/io/open_file.hpp"
 #include "shallow/types.hpp"
 
 #include <zlib.h>

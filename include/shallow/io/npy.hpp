@@ -15,6 +15,9 @@
 
 #include "shallow/error.hpp"
 #include "shallow/io/file.hpp"
+#include "shallow/io/file_messages.hpp"
+#include "shallow/io/number_formats.hpp"
+#include "shallow/io/open_file.hpp"
 #include "shallow/types.hpp"
 
 #include <algorithm>

@@ -20,6 +20,7 @@
 #include "shallow/error.hpp"
 #include "shallow/io/description.hpp"
 #include "shallow/io/file.hpp"
+#include "shallow/io/number_formats.hpp"
 #include "shallow/softmax.hpp"
 #include "shallow/types.hpp"
 

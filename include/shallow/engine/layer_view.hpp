@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// One layer of a model as the passes see it: views of its parameters, and which loss its output may have.
+/// One layer of a model as the passes see it: views of its parameters, which loss its output may have, and which X its
+/// input.
 
 #include "shallow/activation.hpp"
 #include "shallow/error.hpp"
@@ -16,6 +17,26 @@
 namespace shallow {
 
 namespace detail {
+
+/// A matrix, a part of one or a Map, which need not be computed first.
+template <class X>
+inline constexpr bool lies_in_memory = (Eigen::internal::traits<X>::Flags & Eigen::DirectAccessBit) != 0;
+
+/// The rows of X are the inputs of the network: the error of the compiler shows both.
+template <int RowsOfX, int Features>
+struct RowsFit {
+  static_assert(RowsOfX == Features,
+                "shallow: X: expected n_x rows, one column a sample; both numbers stand in RowsFit<RowsOfX, Features>");
+  static constexpr bool value = true;
+};
+
+template <class T>
+std::string scalar_name() {
+  if constexpr (std::is_same_v<T, float>) return "float";
+  if constexpr (std::is_same_v<T, double>) return "double";
+  if constexpr (std::is_same_v<T, long double>) return "long double";
+  return "custom scalar";
+}
 
 /// "tanh", "leaky_relu(0.2)"; `print` makes text of a setting.
 template <class G>

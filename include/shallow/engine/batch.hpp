@@ -4,6 +4,7 @@
 /// \file
 /// How `fit` shows a model its batches: samples listed in any order, of any Trainable.
 
+#include "shallow/engine/executor.hpp"
 #include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
 
@@ -15,10 +16,14 @@ namespace shallow::detail {
 
 /// Evaluates a model on batches of X and Y: the networks of this library take the list of samples, any other model is
 /// handed matrices.
-template <class M, class T, class Target, class L>
+template <class M, class T, class Target, class L, class E>
 class BatchPass {
  public:
-  BatchPass(Samples<T, Target> all, const L& loss, Index batch_size, bool listed) : all_(all), loss_(loss) {
+  BatchPass(Samples<T, Target> all, const L& loss, Index batch_size, bool listed, E& executor)
+      : all_(all), loss_(loss), executor_(executor) {
+    static_assert(takes_samples || is_serial<E>,
+                  "shallow: threads are for the networks of this library; a model of your own shares out its passes "
+                  "itself");
     if constexpr (!takes_samples) {
       x_.resize(all.n_x, listed ? batch_size : 0);
       y_.resize(all.n_y, listed ? batch_size : 0);
@@ -27,7 +32,7 @@ class BatchPass {
 
   /// Allocates what a call without a gradient needs, as far as the model lets itself be asked.
   void reserve(const M& model) {
-    if constexpr (takes_samples) model.reserve(all_, workspace_);
+    if constexpr (takes_samples) model.reserve(all_, workspace_, executor_);
   }
 
   /// J of `count` samples from `first` on, in the given order if there is one; the gradient, too, unless it is null.
@@ -41,8 +46,7 @@ class BatchPass {
         batch.x += first * batch.x_stride;
         batch.y += first * batch.y_stride;
       }
-      return gradient ? model.batch_loss_and_gradient(batch, loss_, gradient->data(), workspace_)
-                      : model.batch_loss(batch, loss_, workspace_);
+      return model.batch_loss_and_gradient(batch, loss_, gradient ? gradient->data() : nullptr, workspace_, executor_);
     } else {
       using X = Eigen::Map<const Matrix<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
       using Y = Eigen::Map<const Eigen::Matrix<Target, Dynamic, Dynamic, Eigen::ColMajor>, Eigen::Unaligned,
@@ -71,13 +75,14 @@ class BatchPass {
  private:
   // A class of the user's own that is derived from a model may have passes of its own: it is handed matrices.
   static constexpr bool takes_samples =
-      requires(const M& m, Samples<T, Target> s, const L& l, T* g, typename M::Workspace w) {
+      requires(const M& m, Samples<T, Target> s, const L& l, T* g, typename M::Workspace w, E& e) {
     requires std::is_same_v<typename M::Model, M>;
-    m.batch_loss_and_gradient(s, l, g, w);
+    m.batch_loss_and_gradient(s, l, g, w, e);
   };
 
   Samples<T, Target> all_;
   const L& loss_;
+  E& executor_;
   typename M::Workspace workspace_{};
   bool loaded_ = false;  ///< whether the workspace holds all samples as one batch
   Matrix<T> x_;
