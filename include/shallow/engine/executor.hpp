@@ -98,8 +98,8 @@ class Counter {
   std::conditional_t<is_serial<E>, Index, std::atomic<Index>> next_{0};
 };
 
-/// So many multiplications are worth to be shared by two: about 10 microseconds of work.
-inline constexpr double kSharedWork = 150'000;
+/// So many multiplications are worth to be shared by two: about 20 microseconds of work.
+inline constexpr double kSharedWork = 300'000;
 
 /// How many should share so much work, as far as that decides.
 inline double worth_sharing(Index samples, Index work_per_sample) {
