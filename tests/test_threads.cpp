@@ -166,28 +166,11 @@ TEST_CASE("threads: an optimiser of many parameters is shared, one without a way
   CHECK(backwards.rounds == 3);
 }
 
-namespace {
-
-/// Fails at the sample whose first unit is large.
-struct Fragile {
-  template <class T>
-  T operator()(const T& z) const {
-    if (z > T(50)) throw std::runtime_error("Fragile: too large");
-    return z;
-  }
-  template <class T>
-  T derivative(const T&) const {
-    return T(1);
-  }
-};
-
-}  // namespace
-
 TEST_CASE("threads: what an activation throws reaches the caller, and everything can be used again") {
   Matrix<double> X = normal<double>(16, 1'000, 1);
   const Matrix<double> Y = normal<double>(16, 1'000, 2);
   for (const Index n_h : {64, 17}) {  // units and samples along the lanes
-    Network<Layer<double, Fragile>, Layer<double, Identity>> net({16, n_h, 16}, {.seed = 2});
+    Network<Layer<double, user::Fragile>, Layer<double, Identity>> net({16, n_h, 16}, {.seed = 2});
     auto alone = net;
     ThreadPool pool(3);
     X(0, 700) = 1e6;

@@ -135,8 +135,8 @@ struct functor_traits<shallow::detail::EachEntry<Which, G, T>> {
 };
 
 /// How an expression of the engine's functions is evaluated: entries that are asked for in the order in which they are
-/// stored, as every loop of Eigen's does, a block at a time; any others one by one. The argument's entries are read
-/// once each and never behind the one that was asked for, so that what is written meanwhile does not matter, just as
+/// stored, as most loops of Eigen's do, in blocks that grow; any others one by one. An entry of the argument is read no
+/// later than the one that it belongs to is asked for, so that what is written to afterwards does not matter, just as
 /// with Eigen's own functions.
 template <class Which, class G, class T, class X>
 struct evaluator<CwiseUnaryOp<shallow::detail::EachEntry<Which, G, T>, X>>

@@ -227,11 +227,7 @@ struct CategoricalCrossEntropy {
     T sum(0);
     for (Index j = 0; j < z.cols(); ++j) {
       logits.load(entries, j);
-      const auto target = [&](Index) {
-        return detail::target_logit<T>([&](Index i) -> const T& { return logits.data()[i]; }, y, j);
-      };
-      sum = T(sum + detail::with_engine<T>(
-                        [&](auto engine) { return engine.cross_entropy(logits.layout(), logits.data(), target); }));
+      sum = T(sum + detail::categorical_cross_entropy(logits.layout(), logits.data(), y.col(j)));
     }
     return sum;
   }

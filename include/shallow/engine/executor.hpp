@@ -26,10 +26,9 @@ struct AnyWork {
 /// Does things side by side: ThreadPool, or a class of your own around the threads that your program has.
 ///
 ///     Index concurrency()    how many at once, >= 1
-///     void run(n, f)         n >= 2: calls f(0) .. f(n - 1), each once, in any order and on any threads, and returns
-///     when all
-///                            of them have; f does not throw, and may be called from several threads at once
+///     void run(n, f)         n >= 2: calls f(0) .. f(n - 1), each once, in any order
 ///
+/// run calls f on any threads, several at once if it likes, and returns when all calls have; f does not throw.
 /// What this library computes with one has the same bits whatever it does.
 template <class E>
 concept Executor = requires(E& executor, Index n, const detail::AnyWork& f) {

@@ -57,7 +57,7 @@ class TilePass {
   bool prepare(Lanes lanes, PassWorkspace<T>& workspace, Index t, Index target_rows, bool backward,
                bool input_derivative) const {
     // Every part starts on a cache line, and each at another place in its page: a load that follows a store to the same
-    // place of another page waits for it, so that a loop over two such parts takes three times as long.
+    // place of another page waits for it, so that a loop over two such parts takes four times as long.
     constexpr Index numbers = (std::max)(Index(64 / sizeof(T)), Index(1));
     constexpr Index page = 64;
     Index total = 0;
