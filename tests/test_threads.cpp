@@ -21,6 +21,7 @@ using namespace shallow;
 
 template <class A, class B>
 bool same_bits(const A& a, const B& b) {
+  if (a.size() == 0 || b.size() == 0) return a.size() == b.size();
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), std::size_t(a.size()) * sizeof(*a.data())) == 0;
 }
 

@@ -119,7 +119,10 @@ def main():
     neighbours = dict.fromkeys(
         name for header in ours
         for name in re.findall(r"^#include <(.+)>", (ROOT / "include/shallow" / header).read_text(encoding="utf-8"), re.M))
-    prelude = "".join(f"#if __has_include(<{name}>)\n#include <{name}>\n#endif\n" for name in neighbours)
+    # (Clang has headers of other processors, too, in which it stops.)
+    elsewhere = {"arm_neon.h": " && defined(__ARM_NEON)"}
+    prelude = "".join(
+        f"#if __has_include(<{name}>){elsewhere.get(name, '')}\n#include <{name}>\n#endif\n" for name in neighbours)
 
     # name -> (text of a translation unit, flags), of those that this compiler finds.
     sets = {}

@@ -107,15 +107,16 @@ EIGEN_DONT_INLINE T cross_entropy_of_tile(TileLayout<T, L> tile, const T* z, con
   const Index n = tile.units, stride = tile.stride();
   T loss(0);
   if constexpr (L == Lanes::samples) {
-    for (Index j = 0; j < tile.samples; j += pack_size<T>) {
+    constexpr Index p = pack_size<T>;
+    for (Index j = 0; j < tile.samples; j += p) {
       const P top = largest_across<P>(n, z + j, stride);
       const P sum = sum_across<P>(
           n, [&](Index i) SHALLOW_LAMBDA { return value(Exponential{}, sub(load<P>(z + j + i * stride), top)); });
-      alignas(64) T tops[std::size_t(pack_size<T>)];
-      alignas(64) T sums[std::size_t(pack_size<T>)];
+      alignas(64) T tops[std::size_t(p)];
+      alignas(64) T sums[std::size_t(p)];
       store(tops, top);
       store(sums, sum);
-      const Index count = (std::min)(pack_size<T>, tile.samples - j);
+      const Index count = (std::min)(p, tile.samples - j);
       for (Index k = 0; k < count; ++k) loss = T(loss + T((tops[k] - target(j + k)) + log(sums[k])));
     }
   } else {

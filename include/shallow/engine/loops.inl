@@ -70,11 +70,12 @@ struct LineSum {
   /// costs what it costs to compile.)
   template <class F>
   EIGEN_ALWAYS_INLINE void add_terms(Index length, F&& term) {
+    constexpr Index p = pack_size<T>;
     std::size_t k = 0;
-    for (Index i = 0; i < length; i += pack_size<T>) {
-      const Index count = (std::min)(pack_size<T>, length - i);
+    for (Index i = 0; i < length; i += p) {
+      const Index count = (std::min)(p, length - i);
       const P addend = term(i, count);
-      packs[k] = add(packs[k], count == pack_size<T> ? addend : first_lanes(addend, count));
+      packs[k] = add(packs[k], count == p ? addend : first_lanes(addend, count));
       if constexpr (N > 1) k = (k + 1) % N;
     }
   }
