@@ -34,8 +34,8 @@ shallow::detail::AlignedVector<T> nan_memory(Index size) {
 }
 
 /// |a - b| <= a few epsilons times the length of the sum, entry by entry, with entries of order 1.
-template <class T, class A, class B>
-void check_close(const A& a, const B& b, Index terms) {
+template <class T>
+void check_close(const Plain<T>& a, const Plain<T>& b, Index terms) {
   const double bound = 4 * double(std::numeric_limits<T>::epsilon()) * double(terms + 1);
   REQUIRE(a.rows() == b.rows());
   REQUIRE(a.cols() == b.cols());
@@ -43,6 +43,15 @@ void check_close(const A& a, const B& b, Index terms) {
       (a.template cast<long double>() - b.template cast<long double>()).cwiseAbs().template cast<double>().maxCoeff();
   CHECK(off <= bound);
 }
+
+/// What the products of a layer are, by Eigen.
+template <class T>
+struct Products {
+  Plain<T> Z, dA, dW, db;
+
+  Products(const Plain<T>& W, const Plain<T>& b, const Plain<T>& A, const Plain<T>& D)
+      : Z((W * A).colwise() + b.col(0)), dA(W.transpose() * D), dW(D * A.transpose()), db(D.rowwise().sum()) {}
+};
 
 /// f(engine) for every target that computes with numbers T.
 template <class T, class F>
@@ -64,6 +73,7 @@ void check_products(Index n_in, Index n_out, Index t, shallow::RandomState& rand
   const Plain<T> b = random.randn<double>(n_out, 1).cast<T>();
   const Plain<T> A = random.randn<double>(n_in, t).cast<T>();
   const Plain<T> D = random.randn<double>(n_out, t).cast<T>();
+  const Products<T> expected(W, b, A, D);
 
   const TileLayout<T, L> in{n_in, t};
   const TileLayout<T, L> out{n_out, t};
@@ -96,7 +106,7 @@ void check_products(Index n_in, Index n_out, Index t, shallow::RandomState& rand
     auto dA = nan_memory<T>(in.size());
 
     kernel.forward(t, a.data(), in.unit_stride(), in.sample_stride(), z.data());
-    check_close<T>(out.view(z.data()).matrix(), ((W * A).colwise() + b.col(0)).eval(), n_in);
+    check_close<T>(out.view(z.data()).matrix(), expected.Z, n_in);
 
     // A single sample, made in the same order: the same bits.
     const auto one = TileLayout<T, Lanes::units>{n_out, 1};
@@ -108,7 +118,7 @@ void check_products(Index n_in, Index n_out, Index t, shallow::RandomState& rand
     }
 
     kernel.input_gradient(t, d.data(), dA.data());
-    check_close<T>(in.view(dA.data()).matrix(), (W.transpose() * D).eval(), n_out);
+    check_close<T>(in.view(dA.data()).matrix(), expected.dA, n_out);
 
     // Replaces what is there or adds to it, and writes nowhere else: gradients are not padded.
     for (const Start start : {Start::zero, Start::accumulate}) {
@@ -118,10 +128,8 @@ void check_products(Index n_in, Index n_out, Index t, shallow::RandomState& rand
       T* const db = dW.data() + n_in * n_out;
       kernel.weight_gradient(start, t, d.data(), a.data(), in.unit_stride(), in.sample_stride(), dW.data(), db);
       const T added = start == Start::zero ? T(0) : T(1);
-      const Plain<T> expected_dW = (D * A.transpose()).array() + added;
-      const Plain<T> expected_db = D.rowwise().sum().array() + added;
-      check_close<T>(Eigen::Map<const Plain<T>>(dW.data(), n_out, n_in), expected_dW, t);
-      check_close<T>(Eigen::Map<const Plain<T>>(db, n_out, 1), expected_db, t);
+      check_close<T>(Eigen::Map<const Plain<T>>(dW.data(), n_out, n_in), (expected.dW.array() + added).matrix(), t);
+      check_close<T>(Eigen::Map<const Plain<T>>(db, n_out, 1), (expected.db.array() + added).matrix(), t);
       CHECK(dW.back() == T(3));
       if constexpr (L == Lanes::units) {
         // Cut into columns, the last first: the same bits.
@@ -194,7 +202,7 @@ TEST_CASE("dense: the columns of the user's matrix are read in place, with whate
                                                                                                    b.data()};
     auto z = nan_memory<double>(out.size());
     kernel.forward(7, A.data(), 1, A.outerStride(), z.data());
-    check_close<double>(out.view(z.data()).matrix(), ((W * A).colwise() + b.col(0)).eval(), 5);
+    check_close<double>(out.view(z.data()).matrix(), (W * A).colwise() + b.col(0), 5);
   });
 }
 

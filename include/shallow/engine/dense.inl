@@ -24,8 +24,8 @@ struct DenseKernel {
   void forward(Index samples, const T* a, Index a_unit, Index a_sample, T* z) const {
     const TileLayout<T, L> out{n_out, samples};
     if constexpr (L == Lanes::samples) {
-      multiply<narrow<Out>, narrow<In>>(Start::columns, out.stride(), n_out, n_in, a, a_unit, weights, n_out, 1, bias,
-                                        z, out.stride());
+      multiply<narrow<Out>>(Start::columns, out.stride(), n_out, n_in, a, a_unit, weights, n_out, 1, bias, z,
+                            out.stride());
     } else if (n_out == 1) {
       forward_dot(samples, a, a_sample, z, out.stride());
     } else {
@@ -101,8 +101,8 @@ struct DenseKernel {
     const TileLayout<T, L> out{n_out, samples};
     const T* const none = nullptr;
     if constexpr (L == Lanes::samples) {
-      multiply<narrow<In>, narrow<Out>>(Start::zero, in.stride(), n_in, n_out, d, out.stride(), weights, 1, n_out, none,
-                                        dA, in.stride());
+      multiply<narrow<In>>(Start::zero, in.stride(), n_in, n_out, d, out.stride(), weights, 1, n_out, none, dA,
+                           in.stride());
     } else {
       multiply(Start::zero, in.stride(), samples, n_out, scratch + last_rows_size<T>(n_in), in.stride(), d, 1,
                out.stride(), none, dA, in.stride());

@@ -69,7 +69,7 @@ EIGEN_ALWAYS_INLINE void multiply_tile(Start start, Index depth, const T* a, Ind
 }
 
 /// All rows of a few columns of C.
-template <int Depth, class T, std::size_t... n>
+template <class T, std::size_t... n>
 EIGEN_DONT_INLINE void multiply_columns(Start start, Index rows, Index depth, const T* a, Index a_k, const T* b,
                                         Index b_k, Index b_n, const T* bias, T* c, Index c_n,
                                         std::index_sequence<n...> columns) {
@@ -83,7 +83,7 @@ EIGEN_DONT_INLINE void multiply_columns(Start start, Index rows, Index depth, co
   Index i = 0;
   const auto run = [&]<std::size_t... m>(std::index_sequence<m...> packs) SHALLOW_LAMBDA {
     for (; i + Index(sizeof...(m)) * p <= rows; i += Index(sizeof...(m)) * p) {
-      multiply_tile<Depth>(start, depth, a + i, a_k, b, b_k, b_n, bias + i * bias_step, c + i, c_n, packs, columns);
+      multiply_tile<Dynamic>(start, depth, a + i, a_k, b, b_k, b_n, bias + i * bias_step, c + i, c_n, packs, columns);
     }
   };
   run(std::make_index_sequence<M>{});
@@ -98,14 +98,15 @@ EIGEN_DONT_INLINE void multiply_columns(Start start, Index rows, Index depth, co
 ///     A(i, k) at a[i + k a_k]    B(k, n) at b[k b_k + n b_n]    C(i, n) at c[i + n c_n]
 ///
 /// `rows` are whole lines, of a single column (Columns = 1) whole packs: so far A (and a bias by rows) must be
-/// readable, and C writable. Columns and Depth are the sizes if known at compile time (see `narrow`).
-template <int Columns = Dynamic, int Depth = Dynamic, class T>
+/// readable, and C writable. Columns is their number if known at compile time (see `narrow`). A known depth is worth
+/// nothing here, as measured, and would be a copy of the kernel for each.
+template <int Columns = Dynamic, class T>
 void multiply(Start start, Index rows, Index columns, Index depth, const T* a, Index a_k, const T* b, Index b_k,
               Index b_n, const T* bias, T* c, Index c_n) {
   constexpr int width = 6;
   const auto run = [&](Index n, auto indices) {
-    multiply_columns<Depth>(start, rows, depth, a, a_k, b + n * b_n, b_k, b_n,
-                            start == Start::columns ? bias + n : bias, c + n * c_n, c_n, indices);
+    multiply_columns(start, rows, depth, a, a_k, b + n * b_n, b_k, b_n, start == Start::columns ? bias + n : bias,
+                     c + n * c_n, c_n, indices);
   };
   const Index count = Columns == Dynamic ? columns : Columns;
   Index n = 0;
