@@ -96,7 +96,8 @@ template <class X>
 concept TemporaryMatrix = !std::is_lvalue_reference_v<X> && DenseExpression<std::remove_cv_t<X>> &&
                           (requires(const X& x) { detail::takes_plain(x); } || is_constant_ref<std::remove_cv_t<X>>);
 
-/// The entries of an expression, which is evaluated as far as Eigen would before it reads them.
+/// The entries of an expression, which must outlive this object and is evaluated as far as Eigen would before it reads
+/// them: a product inside of it once, which Eigen's own coeff() would compute anew for every entry.
 template <class X>
 class EntriesOf {
  public:

@@ -16,6 +16,7 @@
 /// A and Y may be any Eigen expressions; they are read in place. A matrix product inside of an expression is computed
 /// once.
 
+#include "shallow/each_entry.hpp"
 #include "shallow/error.hpp"
 #include "shallow/trainable.hpp"
 #include "shallow/types.hpp"
@@ -25,19 +26,6 @@
 namespace shallow {
 namespace detail {
 
-/// Reads single values of an expression, which must outlive it. A product inside of the expression is computed when
-/// this object is made; Eigen's own coeff() of an expression would compute it anew for every value.
-template <class Derived>
-class Reader {
- public:
-  explicit Reader(const Eigen::DenseBase<Derived>& values) : values_(values.derived()) {}
-
-  typename Derived::Scalar operator()(Index i, Index j) const { return values_.coeff(i, j); }
-
- private:
-  Eigen::internal::evaluator<Derived> values_;
-};
-
 /// The class that stands for "none".
 inline constexpr Index no_class = -1;
 
@@ -46,7 +34,7 @@ inline Index class_count(Index n_y) { return n_y == 1 ? 2 : n_y; }
 
 /// The class of column j of a matrix of n_y rows, no_class when a NaN is in it.
 template <class Derived>
-Index column_class(const Reader<Derived>& values, Index n_y, Index j) {
+Index column_class(const EntriesOf<Derived>& values, Index n_y, Index j) {
   using T = typename Derived::Scalar;
   constexpr bool is_integer = Eigen::NumTraits<T>::IsInteger;
   const auto is_number = [](const T& value) {
@@ -95,8 +83,8 @@ void for_each_sample(const char* function, const Eigen::DenseBase<DerivedA>& A, 
                                "targets " + shape_text(n_y, m) + " (n_y x m) or " + to_text(m) + " integer labels",
                                (is_integer ? "integers " : "real numbers ") + shape_text(Y.rows(), Y.cols()));
   }
-  const Reader<DerivedA> a(A);
-  const Reader<DerivedY> y(Y);
+  const EntriesOf<DerivedA> a(A.derived());
+  const EntriesOf<DerivedY> y(Y.derived());
   for (Index j = 0; j < m; ++j) {
     Index actual = no_class;
     if constexpr (is_integer) {
@@ -138,7 +126,7 @@ void for_each_sample(const char* function, const Eigen::DenseBase<DerivedA>& A, 
 template <class Derived>
 Eigen::RowVectorXi classes(const Eigen::DenseBase<Derived>& A) {
   detail::require_predictions("classes", A.rows(), A.cols());
-  const detail::Reader<Derived> a(A);
+  const detail::EntriesOf<Derived> a(A.derived());
   Eigen::RowVectorXi predicted(A.cols());
   for (Index j = 0; j < A.cols(); ++j) {
     predicted(j) = static_cast<int>(detail::column_class(a, A.rows(), j));

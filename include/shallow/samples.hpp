@@ -88,7 +88,7 @@ auto as_input(const Eigen::DenseBase<X>& x) {
   static_assert(std::is_same_v<typename X::Scalar, T>,
                 "shallow: X has another number type than the network: pass X.cast<...>() or build the network in X's");
   using Input = Eigen::Ref<const Matrix<T>, 0, Eigen::OuterStride<>>;
-  if constexpr ((Eigen::internal::traits<X>::Flags & Eigen::DirectAccessBit) != 0) {
+  if constexpr (lies_in_memory<X>) {
     // One column that stands for all, which a Ref would take for columns one after the other.
     if (x.derived().outerStride() == 0)
       return Input(x.derived().matrix().unaryExpr([](const T& value) { return value; }));
@@ -158,9 +158,8 @@ EIGEN_DONT_INLINE std::string targets_text(const L& loss, Index rows, Index m, b
 /// A vector of int, contiguous in memory: read in place.
 template <class Y>
 constexpr bool is_contiguous_labels() {
-  if constexpr (std::is_same_v<typename Y::Scalar, int> && Y::IsVectorAtCompileTime != 0 &&
-                (Eigen::internal::traits<Y>::Flags & Eigen::DirectAccessBit) != 0) {
-    return Eigen::internal::inner_stride_at_compile_time<Y>::ret == 1;
+  if constexpr (std::is_same_v<typename Y::Scalar, int> && Y::IsVectorAtCompileTime != 0 && lies_in_memory<Y>) {
+    return Y::InnerStrideAtCompileTime == 1;
   } else {
     return false;
   }

@@ -63,6 +63,14 @@ concept Scalar = !Eigen::NumTraits<T>::IsComplex && !Eigen::NumTraits<T>::IsInte
   { a < b } -> std::convertible_to<bool>;
 };
 
+namespace detail {
+
+/// A matrix, a part of one or a Map, which need not be computed first.
+template <class X>
+inline constexpr bool lies_in_memory = (int(X::Flags) & int(Eigen::DirectAccessBit)) != 0;
+
+}  // namespace detail
+
 // Every matrix type that the library spells states its order: EIGEN_DEFAULT_TO_ROW_MAJOR changes nothing.
 
 /// A matrix of run-time size, column after column: a column is a sample and lies contiguous in memory.

@@ -18,10 +18,6 @@ namespace shallow {
 
 namespace detail {
 
-/// A matrix, a part of one or a Map, which need not be computed first.
-template <class X>
-inline constexpr bool lies_in_memory = (Eigen::internal::traits<X>::Flags & Eigen::DirectAccessBit) != 0;
-
 /// The rows of X are the inputs of the network: the error of the compiler shows both.
 template <int RowsOfX, int Features>
 struct RowsFit {
