@@ -302,8 +302,8 @@ template <class P>
 EIGEN_ALWAYS_INLINE P larger(P a, P b) {
 #if SHALLOW_VECTOR_BYTES > 0 && defined(__SSE2__)
   if constexpr (!is_single<P>) return vector_max(b, a);
-    // With Clang's -fno-honor-nans, which no macro tells, a comparison lets the NaN of a single number go.
 #ifdef __clang__
+  // With -fno-honor-nans, which no macro tells, a comparison lets the NaN of a single number go.
   if constexpr (is_single<P> && !is_single<Pack<P>>) return vector_max(Pack<P>{b}, Pack<P>{a})[0];
 #endif
 #endif
