@@ -5,6 +5,7 @@
 /// The loop of `fit` over epochs and batches, and the way back from a divergence.
 
 #include "shallow/engine/batch.hpp"
+#include "shallow/error.hpp"
 #include "shallow/finite.hpp"
 #include "shallow/fit_arguments.hpp"
 #include "shallow/fit_checks.hpp"
@@ -29,10 +30,11 @@ struct Absent {};
 
 /// What fit says of a divergence; `finite` tells whether it saw an epoch whose loss was.
 inline std::string divergence_message(Index epoch, const char* what, bool finite) {
-  return std::string(what) + " turned NaN or infinite in epoch " + std::to_string(epoch) +
-         (finite ? "; the parameters are those of the last epoch whose loss was finite"
-                 : "; no epoch of this fit ended with a finite loss, and the parameters are as they were given") +
-         ". Try a smaller learning_rate, features scaled to about [-1, 1], or smaller first weights";
+  return concatenated(
+      {what, " turned NaN or infinite in epoch ", to_text(epoch),
+       finite ? "; the parameters are those of the last epoch whose loss was finite"
+              : "; no epoch of this fit ended with a finite loss, and the parameters are as they were given",
+       ". Try a smaller learning_rate, features scaled to about [-1, 1], or smaller first weights"});
 }
 
 /// The loop itself; see `fit`.
