@@ -21,8 +21,8 @@ using namespace shallow;
 
 template <class A, class B>
 bool same_bits(const A& a, const B& b) {
-  if (a.size() == 0 || b.size() == 0) return a.size() == b.size();
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), std::size_t(a.size()) * sizeof(*a.data())) == 0;
+  if (a.size() != b.size() || a.size() == 0) return a.size() == b.size();  // memcmp takes no null pointer
+  return std::memcmp(a.data(), b.data(), std::size_t(a.size()) * sizeof(*a.data())) == 0;
 }
 
 /// Does what it is asked in one thread, from the last to the first, and counts.

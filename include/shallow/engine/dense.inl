@@ -142,8 +142,8 @@ struct DenseKernel {
   }
 
   /// Rows of [dW db], for `inputs` columns of dW; db, unless it is null, is one more column, against a row of ones.
-  EIGEN_DONT_INLINE void row_products(Start start, Index rows, Index inputs, Index samples, const T* d, Index d_stride,
-                                      const T* a, Index a_unit, Index a_sample, T* dW, T* db, Index dW_stride) const {
+  void row_products(Start start, Index rows, Index inputs, Index samples, const T* d, Index d_stride, const T* a,
+                    Index a_unit, Index a_sample, T* dW, T* db, Index dW_stride) const {
     const T* const none = nullptr;
     const T one(1);
     multiply(start, rows, inputs, samples, d, d_stride, a, a_sample, a_unit, none, dW, dW_stride);

@@ -200,7 +200,7 @@ EIGEN_DONT_INLINE void multiply_dot(Start start, Index n_out, Index n_in, Index 
 
 /// B (cols x rows) = A' (rows x cols), both column after column, in squares of whole packs.
 template <class T>
-EIGEN_DONT_INLINE void transpose(Index rows, Index cols, const T* a, Index a_stride, T* b, Index b_stride) {
+void transpose(Index rows, Index cols, const T* a, Index a_stride, T* b, Index b_stride) {
   using P = Pack<T>;
   constexpr Index p = pack_size<T>;
   Index whole_rows = 0;
